@@ -1,0 +1,96 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+/// One set of rules for every target: language mode 6, the upcoming features that keep imports and
+/// existentials explicit, and no warning left standing.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+
+// The rooms of the house, from the ground floor up: a target imports only what stands above it in this list.
+let package = Package(
+    name: "mcp-proxy",
+    products: [.executable(name: "mcp-proxy", targets: ["mcp-proxy"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        .target(name: "JSONRPC", dependencies: [nio], swiftSettings: settings),
+        .target(name: "MCP", dependencies: ["JSONRPC", nio], swiftSettings: settings),
+        .target(name: "Events", dependencies: ["JSONRPC", "MCP", nio], swiftSettings: settings),
+        .target(name: "Telemetry", dependencies: ["Events", "MCP", nio], swiftSettings: settings),
+        .target(
+            name: "Upstream",
+            dependencies: ["JSONRPC", "Events", nio, nioPosix, lifecycle, subprocess, system],
+            swiftSettings: settings
+        ),
+        .target(name: "Bridge", dependencies: ["JSONRPC", "MCP", "Events", nio], swiftSettings: settings),
+        .target(
+            name: "Gateway",
+            dependencies: ["JSONRPC", "MCP", "Events", "Bridge", nio, nioPosix, nioHTTP],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "mcp-proxy",
+            dependencies: [
+                "JSONRPC", "MCP", "Events", "Telemetry", "Upstream", "Bridge", "Gateway",
+                nio, nioPosix, lifecycle, signals, log, yams,
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "fixture-server",
+            path: "Tests/Fixtures/fixture-server",
+            swiftSettings: settings
+        ),
+        .testTarget(name: "JSONRPCTests", dependencies: ["JSONRPC", nio], swiftSettings: settings),
+        .testTarget(name: "MCPTests", dependencies: ["MCP", "JSONRPC", nio], swiftSettings: settings),
+        .testTarget(
+            name: "TelemetryTests",
+            dependencies: ["Telemetry", "Events", "MCP", nio],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "UpstreamTests",
+            dependencies: ["Upstream", "Events", "JSONRPC", nio, nioPosix, nioEmbedded, lifecycle],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "BridgeTests",
+            dependencies: ["Bridge", "Events", "MCP", "JSONRPC", nio],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "GatewayTests",
+            dependencies: ["Gateway", "Bridge", "Events", "MCP", "JSONRPC", nio, nioPosix, nioHTTP, nioEmbedded],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "CommandLineTests",
+            dependencies: ["mcp-proxy", "Bridge", "Gateway", "Telemetry", nio],
+            swiftSettings: settings
+        ),
+    ]
+)
