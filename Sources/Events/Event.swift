@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MCP
+package import NIOCore
+
+/// One fact about the running proxy, emitted once, where it happens.
+///
+/// Metrics, journal entries, spans and the log on stderr all derive from this one stream, so they cannot
+/// disagree. Nothing else in the code writes a log line or bumps a counter. An event never carries
+/// arguments, results, tokens, argv or a whole session id.
+package enum Event: Sendable {
+    // The proxy.
+    case proxyStarted(ProxyStarted)
+    case proxyReady(afterMilliseconds: Int)
+    case proxyStopping(cause: String, inFlight: Int, sessions: Int)
+    case proxyStopped(drained: Bool)
+
+    // The child.
+    case upstreamStarting(link: Int, generation: Int, program: String, argumentCount: Int)
+    case upstreamStarted(link: Int, generation: Int, pid: Int32)
+    case upstreamReady(UpstreamReady)
+    case upstreamExited(UpstreamExit)
+    case upstreamStderr(link: Int, line: String, truncated: Bool)
+    /// Lines of stderr that were left out because the child writes faster than its rate allows.
+    case upstreamStderrSuppressed(link: Int, lines: Int)
+    case upstreamUnresponsive(link: Int, silentMilliseconds: Int)
+    /// The child can ask clients things: its calls take turns from now on.
+    case upstreamTakesTurns(link: Int)
+    /// `notifications/message` that belongs to nobody in particular.
+    case upstreamLog(link: Int, level: String, bytes: Int)
+    case protocolViolation(peer: Peer, kind: ProtocolViolation, detail: String)
+
+    // Sessions and streams.
+    case sessionOpened(SessionOpened)
+    case sessionClosed(SessionClosed)
+    case streamOpened(session: String, kind: StreamKind)
+    case streamClosed(session: String, kind: StreamKind, end: StreamEnd, events: Int)
+    case streamResumed(session: String, replayed: Int)
+
+    // Requests.
+    case requestFinished(RequestFinished)
+    case requestRejected(reason: RejectReason, detail: String)
+    case requestCancelled(initiator: CancelInitiator)
+    /// An answer of the child nobody waits for any more.
+    case answerDropped(method: Method)
+    case serverRequestFinished(method: Method, outcome: ServerRequestOutcome)
+
+    // The front door.
+    /// A `Host` that is neither loopback nor allowed was let through; said once per name.
+    case unknownHost(host: String)
+    case connectionClosed(reason: String)
+
+    /// What the proxy is when it comes up.
+    package struct ProxyStarted: Sendable {
+        package var version: String
+        package var name: String
+        /// Where clients connect, as `host:port`.
+        package var listen: String
+        /// Where health is answered, or nil when it shares the main listener.
+        package var adminListen: String?
+        package var isolation: String
+
+        package init(version: String, name: String, listen: String, adminListen: String?, isolation: String) {
+            self.version = version
+            self.name = name
+            self.listen = listen
+            self.adminListen = adminListen
+            self.isolation = isolation
+        }
+    }
+
+    /// A child finished its handshake.
+    package struct UpstreamReady: Sendable {
+        package var link: Int
+        package var generation: Int
+        /// As the child names itself: untrusted text, capped by the sink.
+        package var serverName: String
+        package var serverVersion: String
+        package var revision: String
+        /// From spawn to the answer to `initialize`.
+        package var startMilliseconds: Int
+
+        package init(
+            link: Int,
+            generation: Int,
+            serverName: String,
+            serverVersion: String,
+            revision: String,
+            startMilliseconds: Int
+        ) {
+            self.link = link
+            self.generation = generation
+            self.serverName = serverName
+            self.serverVersion = serverVersion
+            self.revision = revision
+            self.startMilliseconds = startMilliseconds
+        }
+    }
+
+    /// A process of the child ended, or could not be started.
+    package struct UpstreamExit: Sendable, Equatable {
+        package var link: Int
+        package var generation: Int
+        package var reason: ExitReason
+        /// The exit status, when it exited.
+        package var status: Int32?
+        /// The signal's number, when one ended it.
+        package var signal: Int32?
+        /// What stands in the way, for `spawnFailed` and `handshakeFailed`: one clause, with a mending hint.
+        package var detail: String?
+        /// How long it ran.
+        package var uptimeMilliseconds: Int
+        /// The last lines of stderr, at most 2 KiB.
+        package var stderrTail: String
+        package var plan: RestartPlan
+        /// Calls that failed because of it; filled in where the calls are known.
+        package var inFlight: Int
+
+        package init(
+            link: Int,
+            generation: Int,
+            reason: ExitReason,
+            status: Int32? = nil,
+            signal: Int32? = nil,
+            detail: String? = nil,
+            uptimeMilliseconds: Int = 0,
+            stderrTail: String = "",
+            plan: RestartPlan = .none,
+            inFlight: Int = 0
+        ) {
+            self.link = link
+            self.generation = generation
+            self.reason = reason
+            self.status = status
+            self.signal = signal
+            self.detail = detail
+            self.uptimeMilliseconds = uptimeMilliseconds
+            self.stderrTail = stderrTail
+            self.plan = plan
+            self.inFlight = inFlight
+        }
+    }
+
+    /// A client opened a session.
+    package struct SessionOpened: Sendable {
+        /// The public half of the session id (see `SessionID.label`), never the whole.
+        package var session: String
+        package var transport: Transport
+        package var revision: Revision
+        /// As the client names itself: untrusted text, capped by the sink.
+        package var clientName: String
+
+        package init(session: String, transport: Transport, revision: Revision, clientName: String) {
+            self.session = session
+            self.transport = transport
+            self.revision = revision
+            self.clientName = clientName
+        }
+    }
+
+    /// A session ended.
+    package struct SessionClosed: Sendable {
+        package var session: String
+        package var reason: SessionCloseReason
+        package var requests: Int
+        package var durationMilliseconds: Int
+
+        package init(session: String, reason: SessionCloseReason, requests: Int, durationMilliseconds: Int) {
+            self.session = session
+            self.reason = reason
+            self.requests = requests
+            self.durationMilliseconds = durationMilliseconds
+        }
+    }
+
+    /// A client's request got its one answer.
+    ///
+    /// The four timestamps separate queue time (`sent - arrived`), the child's time (`answered - sent`) and the
+    /// proxy's own (the rest).
+    package struct RequestFinished: Sendable {
+        package var session: String
+        package var method: Method
+        package var outcome: Outcome
+        /// The JSON-RPC error code, when the answer was an error.
+        package var errorCode: Int?
+        package var transport: Transport
+        package var requestBytes: Int
+        package var responseBytes: Int
+        package var arrived: NIODeadline
+        /// When the line was handed to the child; nil when it never was.
+        package var sent: NIODeadline?
+        /// When the child's answer was read; nil when the proxy answered itself.
+        package var answered: NIODeadline?
+        package var finished: NIODeadline
+
+        package init(
+            session: String,
+            method: Method,
+            outcome: Outcome,
+            errorCode: Int?,
+            transport: Transport,
+            requestBytes: Int,
+            responseBytes: Int,
+            arrived: NIODeadline,
+            sent: NIODeadline?,
+            answered: NIODeadline?,
+            finished: NIODeadline
+        ) {
+            self.session = session
+            self.method = method
+            self.outcome = outcome
+            self.errorCode = errorCode
+            self.transport = transport
+            self.requestBytes = requestBytes
+            self.responseBytes = responseBytes
+            self.arrived = arrived
+            self.sent = sent
+            self.answered = answered
+            self.finished = finished
+        }
+    }
+}
+
+/// Where events go. The spine of the proxy: one value, handed to every room that has facts to report.
+package protocol EventSink: Sendable {
+    /// Takes one event. Called on the event loop only, so a sink may keep loop-confined state; it must not block.
+    func emit(_ event: Event)
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The one table of failures: each cause the proxy answers for, with its JSON-RPC code and HTTP status.
+///
+/// The statuses of a malformed or misdirected HTTP request follow the specification and, where it is silent, what
+/// the official SDK servers answer. A failure of the child or of the bridge travels as a JSON-RPC error under 200:
+/// the official clients raise on any other status before they read the body, or wait for an answer that never
+/// comes. Every row is tried with the official clients in `Tests/Integration`.
+package enum Failure: String, CaseIterable, Sendable {
+    // The HTTP request.
+    case hostRefused = "host_refused"
+    case originRefused = "origin_refused"
+    case notFound = "not_found"
+    case methodNotAllowed = "method_not_allowed"
+    case notAcceptable = "not_acceptable"
+    case unsupportedMediaType = "unsupported_media_type"
+    case malformedRequest = "malformed_request"
+    case headersTooLarge = "headers_too_large"
+    case bodyTooLarge = "body_too_large"
+    case requestTimeout = "request_read_timeout"
+    case tooManyConnections = "too_many_connections"
+    // The message.
+    case parseError = "parse_error"
+    case invalidRequest = "invalid_request"
+    case batchNotAllowed = "batch_not_allowed"
+    case idInUse = "id_in_use"
+    // The session.
+    case missingSession = "missing_session"
+    case unknownSession = "unknown_session"
+    case unsupportedVersion = "unsupported_version"
+    case statelessRevision = "stateless_revision"
+    case alreadyInitialized = "already_initialized"
+    case unknownEventID = "unknown_event_id"
+    case sessionLimit = "session_limit"
+    case shuttingDown = "shutting_down"
+    // The call.
+    case queueFull = "queue_full"
+    case upstreamUnavailable = "upstream_unavailable"
+    case upstreamExited = "upstream_exited"
+    case upstreamAnswerTooLarge = "upstream_answer_too_large"
+    case upstreamAnswerInvalid = "upstream_answer_invalid"
+    case timeout
+    case cancelled
+    case taskUnknown = "task_unknown"
+    case notShared = "not_shared"
+    // Requests of the child.
+    case clientCannot = "client_cannot"
+    case noClient = "no_client"
+    case ambiguousClient = "ambiguous_client"
+    case clientTimeout = "client_timeout"
+    case clientGone = "client_gone"
+
+    /// The JSON-RPC error code.
+    ///
+    /// -32000 to -32099 is where JSON-RPC 2.0 (5.1) lets a server define its own; -32001 for a timeout is what the
+    /// official SDKs use. -32800 is LSP's "request cancelled", which the Python SDK uses too.
+    package var code: Int {
+        switch self {
+        case .parseError: -32700
+        case .taskUnknown: -32602
+        case .notShared, .clientCannot: -32601
+        case .hostRefused, .originRefused, .notFound, .methodNotAllowed, .tooManyConnections, .sessionLimit,
+            .shuttingDown, .queueFull, .upstreamUnavailable, .upstreamExited, .upstreamAnswerTooLarge,
+            .upstreamAnswerInvalid, .noClient, .ambiguousClient, .clientGone:
+            -32000
+        case .unknownSession, .timeout, .clientTimeout: -32001
+        case .cancelled: -32800
+        case .notAcceptable, .unsupportedMediaType, .malformedRequest, .headersTooLarge, .bodyTooLarge,
+            .requestTimeout, .invalidRequest, .batchNotAllowed, .idInUse, .missingSession, .unsupportedVersion,
+            .statelessRevision, .alreadyInitialized, .unknownEventID:
+            -32600
+        }
+    }
+
+    /// The HTTP status, when the failure is the whole answer to an HTTP request.
+    package var status: Int {
+        switch self {
+        case .hostRefused, .originRefused: 403
+        case .notFound, .unknownSession: 404
+        case .methodNotAllowed: 405
+        case .notAcceptable: 406
+        case .requestTimeout: 408
+        case .bodyTooLarge: 413
+        case .unsupportedMediaType: 415
+        case .headersTooLarge: 431
+        case .tooManyConnections, .sessionLimit, .shuttingDown: 503
+        case .malformedRequest, .parseError, .invalidRequest, .batchNotAllowed, .idInUse, .missingSession,
+            .unsupportedVersion, .statelessRevision, .alreadyInitialized, .unknownEventID:
+            400
+        case .queueFull, .upstreamUnavailable, .upstreamExited, .upstreamAnswerTooLarge, .upstreamAnswerInvalid,
+            .timeout, .cancelled, .taskUnknown, .notShared, .clientCannot, .noClient, .ambiguousClient,
+            .clientTimeout, .clientGone:
+            200
+        }
+    }
+}
