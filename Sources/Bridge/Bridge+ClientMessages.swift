@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Events
+import JSONRPC
+import MCP
+import NIOCore
+
+// What a client's message means.
+extension Bridge {
+    /// Takes one message of a session.
+    ///
+    /// - Parameters:
+    ///   - exchange: The POST to answer; nil where the answer goes elsewhere (a batch, the stream of the 2024-11-05
+    ///     transport).
+    ///   - batch: The batch it is part of.
+    mutating func receive(
+        _ incoming: Incoming,
+        from session: Session,
+        _ exchange: ExchangeID?,
+        acceptsEventStream: Bool,
+        batch: PendingBatch? = nil
+    ) {
+        switch incoming.envelope.kind {
+        case .request:
+            let call = makeCall(incoming, from: session)
+            call.exchange = exchange
+            call.acceptsEventStream = acceptsEventStream && exchange != nil
+            call.batch = batch
+            request(incoming, call, from: session)
+        case .notification:
+            accept(exchange)
+            notification(incoming, from: session)
+            closeIfEphemeral(session)
+        case .result, .error:
+            accept(exchange)
+            answer(incoming, from: session)
+            closeIfEphemeral(session)
+        }
+    }
+
+    private mutating func accept(_ exchange: ExchangeID?) {
+        guard let exchange else { return }
+        effects.append(.respond(exchange, Reply(status: 202)))
+    }
+
+    private mutating func makeCall(_ incoming: Incoming, from session: Session) -> Call {
+        let call = Call(
+            id: nextCall,
+            link: session.link ?? Self.firstLink,
+            origin: .client(session, id: incoming.id ?? RequestID(0)),
+            method: incoming.method,
+            requestBytes: incoming.message.readableBytes,
+            arrived: now,
+            deadline: now + configuration.requestTimeout,
+            hardDeadline: now + configuration.maxRequestTime
+        )
+        nextCall += 1
+        return call
+    }
+
+    // MARK: Requests
+
+    private mutating func request(_ incoming: Incoming, _ call: Call, from session: Session) {
+        guard case .client(_, let id) = call.origin else { return }
+        session.requestCount += 1
+        // Before anything is remembered of the call: its twin is the one that is in flight.
+        guard session.inFlight[id] == nil else {
+            return refuseCall(call, .idInUse, "id \(id.token) is already in use by a request in flight")
+        }
+        register(call, session, id)
+        guard incoming.method != .initialize else { return initialize(incoming, call, from: session) }
+        guard !isDraining else { return fail(call, .shuttingDown, "the proxy is shutting down") }
+        guard let linkID = session.link, let link = links[linkID] else {
+            return fail(call, .invalidRequest, "send initialize first")
+        }
+        switch incoming.method {
+        case .ping:
+            answer(call, with: Messages.emptyResult(id: id), outcome: .ok)
+        case .loggingSetLevel where link.role == .shared:
+            setLevel(incoming, call, session, link)
+        case .loggingSetLevel:
+            if let level = incoming.text(.level).flatMap(LogLevel.init(rawValue:)) { call.aftermath = .setLevel(level) }
+            forward(incoming, call, link)
+        case .resourcesSubscribe, .resourcesUnsubscribe:
+            subscription(incoming, call, session, link)
+        case .tasksGet, .tasksResult, .tasksCancel, .tasksList:
+            task(incoming, call, session, link)
+        default:
+            if incoming.envelope[.task] != nil { call.aftermath = .createTask }
+            forward(incoming, call, link)
+        }
+    }
+
+    /// The child has one log level; it is told the most verbose that any session wants.
+    private mutating func setLevel(_ incoming: Incoming, _ call: Call, _ session: Session, _ link: Link) {
+        guard case .client(_, let id) = call.origin else { return }
+        guard let level = incoming.text(.level).flatMap(LogLevel.init(rawValue:)) else {
+            return forward(incoming, call, link)
+        }
+        let others = activeSessions(on: link).filter { $0 !== session }.compactMap(\.logLevel)
+        let mostVerbose = min(level, others.min() ?? level)
+        guard mostVerbose != link.logLevel else {
+            session.logLevel = level
+            return answer(call, with: Messages.emptyResult(id: id), outcome: .ok)
+        }
+        call.aftermath = .setLevel(level)
+        call.line = Messages.setLevel(id: call.id, level: mostVerbose).terminated()
+        enqueue(call, link)
+    }
+
+    /// The child is told of the first subscription to a resource and the end of the last.
+    private mutating func subscription(_ incoming: Incoming, _ call: Call, _ session: Session, _ link: Link) {
+        guard case .client(_, let id) = call.origin else { return }
+        guard let uri = incoming.text(.uri) else { return forward(incoming, call, link) }
+        let holders = link.subscriptions[uri, default: 0]
+        let isHolder = session.subscriptions.contains(uri)
+        if incoming.method == .resourcesSubscribe {
+            guard holders == 0 else {
+                if !isHolder {
+                    session.subscriptions.insert(uri)
+                    link.subscriptions[uri] = holders + 1
+                }
+                return answer(call, with: Messages.emptyResult(id: id), outcome: .ok)
+            }
+            call.aftermath = .subscribe(uri: uri)
+        } else {
+            guard !isHolder || holders <= 1 else {
+                session.subscriptions.remove(uri)
+                link.subscriptions[uri] = holders - 1
+                return answer(call, with: Messages.emptyResult(id: id), outcome: .ok)
+            }
+            guard isHolder || holders == 0 else {
+                // Not its own: the child must go on serving those who hold it.
+                return answer(call, with: Messages.emptyResult(id: id), outcome: .ok)
+            }
+            call.aftermath = .unsubscribe(uri: uri)
+        }
+        forward(incoming, call, link)
+    }
+
+    /// A task belongs to the session that started it; a list would show everybody's.
+    private mutating func task(_ incoming: Incoming, _ call: Call, _ session: Session, _ link: Link) {
+        guard link.role == .shared else { return forward(incoming, call, link) }
+        guard incoming.method != .tasksList else {
+            return fail(call, .notShared, "tasks/list is not available on a child that several clients share")
+        }
+        guard let id = incoming.text(.taskID), session.tasks.contains(id) else {
+            return fail(call, .taskUnknown, "no such task in this session")
+        }
+        forward(incoming, call, link)
+    }
+
+    // MARK: Notifications and answers
+
+    private mutating func notification(_ incoming: Incoming, from session: Session) {
+        guard let linkID = session.link, let link = links[linkID] else { return }
+        switch incoming.method {
+        case .initialized:
+            guard link.role != .shared else { return }
+            link.clientIsInitialized = true
+            writeControl(link, incoming.message.terminated())
+        case .cancelled:
+            guard let id = incoming.token(.requestID), let callID = session.inFlight[id], let call = calls[callID],
+                let range = incoming.envelope[.requestID], call.method != .initialize
+            else { return }
+            emit(.requestCancelled(initiator: .client))
+            cancel(call, with: incoming.message.splicing(.init(range, String(call.id)), newline: true))
+        case .rootsListChanged where link.role == .shared:
+            return
+        case .progress:
+            guard !session.serverRequests.isEmpty else { return }
+            writeControl(link, incoming.message.terminated())
+        default:
+            writeControl(link, incoming.message.terminated())
+        }
+    }
+
+    /// The client's answer to a request of the child.
+    private mutating func answer(_ incoming: Incoming, from session: Session) {
+        guard let own = incoming.id?.integer, session.serverRequests.contains(own), let request = serverRequests[own],
+            let link = links[request.link], let range = incoming.envelope[.id]
+        else {
+            return emit(.protocolViolation(peer: .client, kind: .unmatchedID, detail: "answer to no open request"))
+        }
+        forget(serverRequest: own, .answered)
+        for id in session.inFlight.values {
+            guard let call = calls[id], call.mayAsk else { continue }
+            call.deadline = now + configuration.requestTimeout
+        }
+        writeControl(link, incoming.message.splicing(.init(range, request.childID.token), newline: true))
+    }
+}

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Events
+package import JSONRPC
+import MCP
+package import NIOCore
+
+// A child's processes: handshake, replay, loss.
+extension Bridge {
+    // MARK: Inputs
+
+    /// A process of the child runs.
+    package mutating func upstreamStarted(link id: Int, generation: Int, now: NIODeadline) {
+        self.now = now
+        guard let link = links[id], link.phase != .stopping else { return }
+        link.generation = generation
+        link.startedAt = now
+        link.lastHeard = now
+        link.isWritable = true
+        link.unconfirmedBytes = 0
+        link.phase = .starting
+        beginHandshake(link)
+    }
+
+    /// Whether stdin takes more, told after each round of writes and whenever it changes.
+    package mutating func upstreamIsWritable(link id: Int, _ isWritable: Bool, now: NIODeadline) {
+        self.now = now
+        guard let link = links[id] else { return }
+        link.unconfirmedBytes = 0
+        link.isWritable = isWritable
+        if isWritable { pump(link) }
+    }
+
+    /// A line of the child's stdout.
+    package mutating func upstreamLine(link id: Int, _ line: Line, now: NIODeadline) {
+        self.now = now
+        guard let link = links[id] else { return }
+        link.lastHeard = now
+        switch line {
+        case .oversize(let id, let bytes):
+            emit(.protocolViolation(peer: .server, kind: .oversize, detail: "a line of \(bytes) bytes was thrown away"))
+            guard let call = openCall(id, link) else { return }
+            failAnswered(
+                call,
+                link,
+                .upstreamAnswerTooLarge,
+                "the MCP server's answer of \(bytes) bytes is over the line limit; raise --max-line"
+            )
+        case .message(let message):
+            receive(message, from: link)
+        }
+    }
+
+    /// The process is gone, or could not be started; all its lines were delivered before.
+    package mutating func upstreamExited(_ exit: Event.UpstreamExit, now: NIODeadline) {
+        self.now = now
+        guard let link = links[exit.link] else { return }
+        let wasUp = link.phase == .ready
+        let lost = calls.values.filter { $0.link == link.id && $0.phase != .waiting }
+        var exit = exit
+        exit.inFlight = link.inFlight
+        emit(.upstreamExited(exit))
+        link.lastExit = exit
+        link.isWritable = false
+        link.control.removeAll()
+        link.controlBytes = 0
+        link.turns.childDied()
+        link.lingering = 0
+        link.taskTokens.removeAll()
+        link.ping = nil
+        loseCalls(lost, link, exit)
+        loseServerRequests(of: link)
+        switch exit.plan {
+        case .none: return remove(link)
+        case .restart: link.phase = .restarting
+        case .crashLoop: link.phase = .crashLoop
+        }
+        if !wasUp, link.role != .shared { lastStartSucceeded = false }
+        if link.phase == .crashLoop { failWaiting(on: link) }
+    }
+
+    /// The child was stopped while no process of it ran: there is no exit to tell.
+    package mutating func upstreamStopped(link id: Int, now: NIODeadline) {
+        self.now = now
+        if let link = links[id] { remove(link) }
+    }
+
+    // MARK: Loss
+
+    private mutating func loseCalls(_ lost: [Call], _ link: Link, _ exit: Event.UpstreamExit) {
+        let details = exit.details
+        for call in lost.sorted(by: { $0.id < $1.id }) {
+            call.isAnswered = true
+            if call.isLive { fail(call, .upstreamExited, exit.summary, details: details) }
+            calls[call.id] = nil
+            // A session's own handshake: without it there is no session.
+            if call.method == .initialize, let session = call.session { close(session, .initializeFailed) }
+        }
+        link.inFlight = 0
+    }
+
+    /// What the dead child asked its clients for is of no use any more.
+    private mutating func loseServerRequests(of link: Link) {
+        for own in link.serverRequests.values.sorted() {
+            guard let request = serverRequests[own] else { continue }
+            forget(serverRequest: own, .upstreamLost)
+            let message = Messages.cancelled(id: RequestID(own), reason: "the MCP server exited")
+            deliver(message, to: request.session, stream: request.stream)
+        }
+        link.serverRequests.removeAll()
+    }
+
+    /// Callers don't wait for a child that keeps failing.
+    private mutating func failWaiting(on link: Link) {
+        let waiting = calls.values.filter { $0.link == link.id && $0.phase == .waiting }.sorted { $0.id < $1.id }
+        for call in waiting {
+            let session = call.session
+            fail(call, .upstreamUnavailable, link.unavailability, details: link.lastExit?.details ?? [])
+            if call.method == .initialize, let session { close(session, .initializeFailed) }
+        }
+    }
+
+    private mutating func remove(_ link: Link) {
+        failWaiting(on: link)
+        links[link.id] = nil
+        guard !isDraining, link.role == .probe, lastStartSucceeded == true else { return }
+        openLink(role: .spare)
+    }
+
+    // MARK: Handshake
+
+    private mutating func beginHandshake(_ link: Link) {
+        switch link.role {
+        case .spare:
+            break
+        case .shared, .probe:
+            link.phase = .initializing
+            let capabilities = configuration.sharedCapabilities
+            let version = configuration.version
+            _ = ask(link, .handshake, .initialize) {
+                Messages.initialize(id: $0, capabilities: capabilities, version: version)
+            }
+        case .exclusive:
+            guard let (line, id) = link.clientHandshake else { return }
+            link.phase = .initializing
+            if let call = calls.values.first(where: { $0.link == link.id && $0.aftermath == .handshake }) {
+                sendHandshake(call, link)
+            } else {
+                _ = ask(link, .handshake, .initialize) { line.splicing(.init(id, String($0)), newline: false) }
+            }
+        }
+    }
+
+    /// Sends a session's own `initialize`.
+    mutating func sendHandshake(_ call: Call, _ link: Link) {
+        guard call.phase == .waiting, let (line, id) = link.clientHandshake else { return }
+        link.phase = .initializing
+        call.phase = .sent
+        call.sentAt = now
+        link.inFlight += 1
+        write(link, line.splicing(.init(id, String(call.id)), newline: true))
+    }
+
+    /// Reads what the child agreed to; nil, with the reason, when nobody could work with it.
+    private func handshake(_ message: ByteBuffer, _ envelope: Envelope) -> Result<Link.Handshake, HandshakeRefusal> {
+        guard envelope.kind == .result else {
+            let text = envelope[.errorMessage].flatMap { message.string($0) } ?? "no message"
+            return .failure(HandshakeRefusal(detail: "it answered initialize with the error \"\(text.prefix(200))\""))
+        }
+        guard let id = envelope[.id], let version = envelope[.resultProtocolVersion] else {
+            return .failure(HandshakeRefusal(detail: "its answer to initialize has no protocolVersion"))
+        }
+        let name = message.string(version) ?? ""
+        guard let revision = Revision(rawValue: name) else {
+            return .failure(HandshakeRefusal(detail: "it speaks only protocol revision \"\(name.prefix(32))\""))
+        }
+        let capabilities = envelope[.resultCapabilities].map { ServerCapabilities(at: $0, in: message) }
+        return .success(
+            Link.Handshake(
+                answer: ByteBuffer(bytes: message.readableBytesView),
+                id: id,
+                protocolVersion: version,
+                revision: revision,
+                capabilities: capabilities ?? ServerCapabilities()
+            )
+        )
+    }
+
+    /// The child answered a request of the proxy's own.
+    mutating func ownAnswer(_ call: Call, _ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
+        if case .own(.ping) = call.origin { link.ping = nil }
+        guard case .own(.handshake) = call.origin, link.phase == .initializing else { return }
+        switch handshake(message, envelope) {
+        case .failure(let refusal):
+            effects.append(.fail(link: link.id, .handshakeFailed, detail: refusal.detail))
+        case .success(let new):
+            let old = link.handshake
+            settleHandshake(new, message, envelope, link)
+            guard link.role != .probe else { return stop(link) }
+            if link.role == .shared || link.clientIsInitialized {
+                write(link, Messages.notification(.initialized).terminated())
+            }
+            if let old, old.revision != new.revision || !old.capabilities.isKept(by: new.capabilities) {
+                for session in activeSessions(on: link) {
+                    close(
+                        session,
+                        .upstreamChanged,
+                        failure: .unknownSession,
+                        "the MCP server changed; initialize again"
+                    )
+                }
+            } else if old != nil {
+                replay(link, new)
+            }
+            becomeReady(link)
+        }
+    }
+
+    private mutating func settleHandshake(
+        _ new: Link.Handshake,
+        _ message: ByteBuffer,
+        _ envelope: Envelope,
+        _ link: Link
+    ) {
+        link.handshake = new
+        if link.role != .shared { lastStartSucceeded = true }
+        effects.append(.confirmReady(link: link.id))
+        let info = envelope[.resultServerInfo].map { members(of: $0, in: message) } ?? []
+        func text(_ name: String) -> String {
+            info.first { $0.name == name }.flatMap { message.string($0.value) } ?? ""
+        }
+        emit(
+            .upstreamReady(
+                .init(
+                    link: link.id,
+                    generation: link.generation,
+                    serverName: text("name"),
+                    serverVersion: text("version"),
+                    revision: new.revision.rawValue,
+                    startMilliseconds: Int((now - link.startedAt).nanoseconds / 1_000_000)
+                )
+            )
+        )
+    }
+
+    /// Tells a new process what its predecessor knew, and the clients what may have changed meanwhile.
+    private mutating func replay(_ link: Link, _ handshake: Link.Handshake) {
+        if let level = link.logLevel, handshake.capabilities.contains("logging") {
+            _ = ask(link, .standingState, .loggingSetLevel) { Messages.setLevel(id: $0, level: level) }
+        }
+        for uri in link.subscriptions.keys.sorted() {
+            _ = ask(link, .standingState, .resourcesSubscribe) {
+                Messages.subscription(id: $0, method: .resourcesSubscribe, uri: uri)
+            }
+        }
+        let lists: [(String, Method)] = [
+            ("tools.listChanged", .toolsListChanged),
+            ("prompts.listChanged", .promptsListChanged),
+            ("resources.listChanged", .resourcesListChanged),
+        ]
+        for session in activeSessions(on: link) {
+            for (flag, method) in lists where handshake.capabilities.contains(flag) {
+                deliver(Messages.notification(method), to: session, stream: 0)
+            }
+            for uri in session.subscriptions.sorted() {
+                deliver(Messages.resourceUpdated(uri: uri), to: session, stream: 0)
+            }
+        }
+    }
+
+    private mutating func becomeReady(_ link: Link) {
+        link.phase = .ready
+        let pending = calls.values.filter { $0.link == link.id && $0.aftermath == .sharedHandshake }
+        for call in pending.sorted(by: { $0.id < $1.id }) { answerSharedHandshake(call, link) }
+        pump(link)
+    }
+
+    /// The child answered a session's own `initialize`.
+    mutating func handshakeAnswered(_ call: Call, _ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
+        guard case .client(let session, let id) = call.origin, let range = envelope[.id] else { return }
+        let forClient = message.splicing(.init(range, id.token), newline: false)
+        switch handshake(message, envelope) {
+        case .success(let new):
+            session.revision = new.revision
+            session.phase = .active
+            settleHandshake(new, message, envelope, link)
+            answer(
+                call,
+                with: forClient,
+                outcome: .ok,
+                isFromChild: true,
+                sessionID: session.transport == .streamableHTTP ? session.id : nil
+            )
+            announce(session)
+            becomeReady(link)
+        case .failure:
+            let code = envelope[.errorCode].flatMap { message.integer($0) }
+            answer(call, with: forClient, outcome: .init(errorCode: code), errorCode: code, isFromChild: true)
+            close(session, .initializeFailed)
+        }
+    }
+
+    // MARK: Hang
+
+    /// After a timeout the child is asked for a sign of life.
+    mutating func suspect(_ link: Link, silentSince: NIODeadline) {
+        guard link.phase == .ready, link.ping == nil, link.lastHeard <= silentSince else { return }
+        let call = ask(link, .ping, .ping) { Messages.request(id: $0, method: .ping) }
+        link.ping = (call.id, silentSince)
+    }
+
+    /// The ping was not answered. Silence since before the call that timed out was sent condemns the child; any
+    /// line since then shows that it lives and is only busy.
+    mutating func pingExpired(_ link: Link) {
+        guard let ping = link.ping else { return }
+        link.ping = nil
+        guard link.phase == .ready, link.lastHeard <= ping.silentSince else { return }
+        let silence = Int((now - link.lastHeard).nanoseconds / 1_000_000)
+        emit(.upstreamUnresponsive(link: link.id, silentMilliseconds: silence))
+        effects.append(
+            .fail(link: link.id, .unresponsive, detail: "silent for \(silence / 1000) s and no answer to a ping")
+        )
+    }
+}
+
+/// Why a child's answer to `initialize` is of no use.
+struct HandshakeRefusal: Error {
+    var detail: String
+}

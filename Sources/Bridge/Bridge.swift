@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Events
+import JSONRPC
+import MCP
+package import NIOCore
+
+/// Sessions, routing and translation between the clients of one proxy and its children: the whole protocol, without
+/// I/O. Inputs come from the shell (`BridgeRuntime`); what is to be done comes out as `effects`.
+///
+/// Three kinds of wrong input, three treatments. A client's fault is answered with a `Failure`. A child's fault costs
+/// the line or the call it names and is reported as a `protocolViolation`. Input that is late by nature (an answer
+/// after a timeout, an exchange that just ended) is dropped, and counted where somebody could miss it.
+package struct Bridge: ~Copyable {
+    /// What an exchange is for while it is open.
+    enum ExchangeUse {
+        case call(Call)
+        case batch(PendingBatch)
+        case stream(Session, Int)
+    }
+
+    let configuration: BridgeConfiguration
+    var random: any RandomNumberGenerator
+
+    var links: [Int: Link] = [:]
+    /// The link all sessions share, or the one that proves at start-up that a handshake succeeds.
+    static let firstLink = 0
+    var nextLink = 1
+
+    var sessions: [SessionKey: Session] = [:]
+    var sessionsByID: [String: Session] = [:]
+    var nextSession = 0
+
+    var calls: [CallID: Call] = [:]
+    var nextCall: CallID = 1
+    var serverRequests: [Int: ServerRequest] = [:]
+    var nextServerRequest = 1
+    var exchanges: [ExchangeID: ExchangeUse] = [:]
+
+    /// The time of the input being handled.
+    var now = NIODeadline.uptimeNanoseconds(0)
+    /// When the shell will call `tick`.
+    var wakeAt = NIODeadline.distantFuture
+    var isDraining = false
+    /// With a child per session: whether the newest start of any child succeeded, nil before the first.
+    var lastStartSucceeded: Bool?
+
+    /// What is to be done, oldest first. The shell takes it after every input.
+    package var effects: [Effect] = []
+
+    package init(
+        configuration: BridgeConfiguration,
+        random: any RandomNumberGenerator = SystemRandomNumberGenerator()
+    ) {
+        self.configuration = configuration
+        self.random = random
+    }
+
+    // MARK: Life
+
+    /// Starts the first child.
+    package mutating func start(now: NIODeadline) {
+        self.now = now
+        openLink(id: Self.firstLink, role: configuration.isolation == .shared ? .shared : .probe)
+    }
+
+    /// Stops taking in sessions and calls; those under way go on.
+    package mutating func drain(now: NIODeadline) {
+        self.now = now
+        isDraining = true
+        for call in calls.values where call.phase == .waiting {
+            fail(call, .shuttingDown, "the proxy is shutting down")
+        }
+    }
+
+    /// Whether no client waits for an answer any more.
+    package var isDrained: Bool {
+        !calls.values.contains { $0.isLive && $0.session != nil }
+    }
+
+    /// Ends every session and child, answering what is left with an error.
+    package mutating func shutDown(now: NIODeadline) {
+        self.now = now
+        isDraining = true
+        for session in Array(sessions.values) {
+            close(session, .shutdown, failure: .shuttingDown, "the proxy is shutting down")
+        }
+        for link in Array(links.values) { stop(link) }
+    }
+
+    /// Whether all children are gone.
+    package var isStopped: Bool { links.isEmpty }
+
+    package var sessionCount: Int { sessions.count }
+
+    package var inFlightCount: Int { links.values.reduce(0) { $0 + $1.inFlight } }
+
+    /// What `/readyz` answers: the child is up and has answered its handshake. With a child per session: one did so
+    /// at start-up, and the newest start succeeded.
+    package var readiness: Readiness {
+        if isDraining { return Readiness(isReady: false, state: "stopping", reason: "the proxy is shutting down") }
+        if configuration.isolation == .session, lastStartSucceeded == true {
+            return Readiness(isReady: true, state: "ready")
+        }
+        guard let link = links[Self.firstLink] ?? links.values.first(where: { $0.lastExit != nil }) else {
+            return Readiness(isReady: false, state: "starting", reason: "the MCP server has not been started yet")
+        }
+        switch link.phase {
+        case .ready: return Readiness(isReady: true, state: "ready")
+        case .starting, .initializing:
+            guard let exit = link.lastExit else {
+                return Readiness(
+                    isReady: false,
+                    state: "starting",
+                    reason: "the MCP server has not answered initialize yet"
+                )
+            }
+            return Readiness(isReady: false, state: "restarting", reason: exit.summary)
+        case .restarting: return Readiness(isReady: false, state: "restarting", reason: link.lastExit?.summary)
+        case .crashLoop: return Readiness(isReady: false, state: "crash_loop", reason: link.lastExit?.summary)
+        case .stopping: return Readiness(isReady: false, state: "stopping", reason: "the MCP server is being stopped")
+        }
+    }
+
+    // MARK: Links
+
+    @discardableResult
+    mutating func openLink(id: Int? = nil, role: Link.Role) -> Link {
+        let id = id ?? nextLink
+        nextLink = max(nextLink, id + 1)
+        let link = Link(id: id, role: role)
+        links[id] = link
+        effects.append(.start(link: id))
+        return link
+    }
+
+    mutating func stop(_ link: Link) {
+        guard link.phase != .stopping else { return }
+        link.phase = .stopping
+        effects.append(.stop(link: link.id))
+    }
+
+    /// The sessions that talk to `link` and have finished their handshake.
+    func activeSessions(on link: Link) -> [Session] {
+        switch link.role {
+        case .exclusive(let key): sessions[key].map { $0.phase == .active ? [$0] : [] } ?? []
+        case .shared: sessions.values.filter { $0.phase == .active && $0.link == link.id && !$0.isEphemeral }
+        case .probe, .spare: []
+        }
+    }
+
+    // MARK: Small things
+
+    mutating func emit(_ event: Event) { effects.append(.emit(event)) }
+
+    /// Sees to it that `tick` is called at `deadline` at the latest.
+    mutating func wake(at deadline: NIODeadline) {
+        guard deadline < wakeAt else { return }
+        wakeAt = deadline
+        effects.append(.wake(at: deadline))
+    }
+
+    /// A random hexadecimal text of `bytes` bytes.
+    mutating func randomText(bytes: Int) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        var text: [UInt8] = []
+        text.reserveCapacity(bytes * 2)
+        for _ in 0..<bytes {
+            let byte = UInt8.random(in: 0...255, using: &random)
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 15)])
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+}
+
+extension Event.UpstreamExit {
+    /// What happened, in one clause for people.
+    package var summary: String {
+        let happened =
+            switch reason {
+            case .stopped: "was stopped"
+            case .exit: "exited with status \(status.map(String.init) ?? "?")"
+            case .signal: "was ended by signal \(signal.map(String.init) ?? "?")"
+            case .stdoutClosed: "closed its stdout"
+            case .unresponsive: "stopped answering and was ended"
+            case .handshakeFailed: "did not complete the handshake"
+            case .spawnFailed: "could not be started"
+            }
+        return "the MCP server \(happened)" + (detail.map { ": \($0)" } ?? "")
+    }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MCP
+package import NIOCore
+
+/// How clients share children.
+package enum Isolation: String, CaseIterable, Sendable {
+    /// One child serves every session.
+    case shared
+    /// Each session has a child of its own.
+    case session
+}
+
+/// The limits and switches of the bridge.
+package struct BridgeConfiguration: Sendable {
+    package var isolation: Isolation = .shared
+    /// Accept requests without a session; mint none.
+    package var stateless = false
+    package var version = "0.0.0"
+    /// What is declared to a shared child, as JSON text.
+    package var sharedCapabilities = Messages.sharedCapabilities
+    /// What is declared to a shared child, as a set: a request beyond it is refused.
+    package var sharedCapabilitySet: ClientCapabilities = [.sampling, .elicitationForm, .elicitationURL]
+    /// Where clients of the 2024-11-05 transport post, as the `endpoint` event names it.
+    package var messageEndpoint = "/sse/messages"
+
+    package var maxSessions = 1000
+    /// Calls that are with one child and unanswered, at most.
+    package var maxInFlight = 256
+    /// Calls that wait for one child, at most.
+    package var maxQueue = 1024
+    /// Bytes of the calls that wait for one child, at most.
+    package var maxQueueBytes = 128 << 20
+
+    /// How long a call may go without an answer; progress starts it anew.
+    package var requestTimeout = TimeAmount.milliseconds(300_000)
+    /// How long a call may last in all, whatever progress it reports.
+    package var maxRequestTime = TimeAmount.milliseconds(3_600_000)
+    /// How long the handshake with a child may last, and how long an `initialize` waits for one.
+    package var connectionTimeout = TimeAmount.milliseconds(60_000)
+    /// How long a session may be idle; zero for ever.
+    package var sessionIdleTimeout = TimeAmount.milliseconds(1_800_000)
+    /// How long a client may take to answer a request of the child.
+    package var clientRequestTimeout = TimeAmount.milliseconds(600_000)
+    /// After this long without an answer, a call's response becomes an event stream.
+    package var streamAfter = TimeAmount.milliseconds(10_000)
+    /// How long a child may take to answer a ping that follows a timeout.
+    package var pingTimeout = TimeAmount.milliseconds(10_000)
+    /// How long a cancelled call that the child never answers keeps the turn of its session.
+    package var abandonedTurnGrace = TimeAmount.milliseconds(30_000)
+
+    package var eventStore = true
+    /// Events kept per session, at most.
+    package var maxStoredEvents = 1000
+    /// Bytes of events kept per session, at most.
+    package var maxStoredBytes = 16 << 20
+    /// What a client is told to wait before it comes back to a broken stream, in milliseconds.
+    package var retryMilliseconds = 1000
+    /// Messages that wait for a session to open a stream: how many, and how many bytes, at most.
+    package var maxBacklog = 256
+    package var maxBacklogBytes = 4 << 20
+
+    package init() {}
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import JSONRPC
+import MCP
+import NIOCore
+
+/// The proxy's own id of a request to a child. Counts up over all children and is never reused, so an answer that
+/// comes late, or from a process that was thought dead, finds nothing.
+typealias CallID = Int
+
+/// One request that the child owes an answer, or that waits to be sent. Owned by one `Bridge`.
+final class Call {
+    enum Phase: Equatable {
+        /// Not written yet.
+        case waiting
+        /// With the child.
+        case sent
+        /// With the child, but its client has been answered (timeout, cancellation) or is gone.
+        case abandoned(since: NIODeadline)
+    }
+
+    /// Who asked.
+    enum Origin {
+        case client(Session, id: RequestID)
+        /// The proxy itself.
+        case own(OwnRequest)
+    }
+
+    /// What the proxy asks a child on its own account.
+    enum OwnRequest: Equatable {
+        case handshake
+        case ping
+        /// Standing state told to a new process, or taken back when its last session ends.
+        case standingState
+    }
+
+    /// What the bridge does besides forwarding once the child has answered.
+    enum Aftermath: Equatable {
+        case none
+        /// A session's own `initialize` (a child per session).
+        case handshake
+        /// `initialize` waits for the shared child's handshake; it is never sent.
+        case sharedHandshake
+        case setLevel(LogLevel)
+        case subscribe(uri: String)
+        case unsubscribe(uri: String)
+        case createTask
+    }
+
+    let id: CallID
+    /// The child that answers it.
+    var link: Int
+    let origin: Origin
+    let method: Method
+    var phase = Phase.waiting
+    var aftermath = Aftermath.none
+    /// The line for the child, newline included, until it is written.
+    var line: ByteBuffer?
+    /// Whether it stands in its link's queue.
+    var isQueued = false
+
+    /// The HTTP request that waits for the answer, nil when its client is gone or listens elsewhere.
+    var exchange: ExchangeID?
+    var acceptsEventStream = false
+    /// The stream the answer goes to, once there is one.
+    var stream: Int?
+    var batch: PendingBatch?
+    /// The client's progress token, as the raw JSON token.
+    var progressToken: String?
+
+    let requestBytes: Int
+    let arrived: NIODeadline
+    var sentAt: NIODeadline?
+    /// Gives up then; progress moves it.
+    var deadline: NIODeadline
+    /// Gives up then at the latest.
+    var hardDeadline: NIODeadline
+    /// Becomes a stream then.
+    var streamAt: NIODeadline?
+    /// Let go of its session's turn.
+    var lingers = false
+    /// The child has answered it.
+    var isAnswered = false
+
+    init(
+        id: CallID,
+        link: Int,
+        origin: Origin,
+        method: Method,
+        requestBytes: Int,
+        arrived: NIODeadline,
+        deadline: NIODeadline,
+        hardDeadline: NIODeadline
+    ) {
+        self.id = id
+        self.link = link
+        self.origin = origin
+        self.method = method
+        self.requestBytes = requestBytes
+        self.arrived = arrived
+        self.deadline = deadline
+        self.hardDeadline = hardDeadline
+    }
+
+    var session: Session? {
+        if case .client(let session, _) = origin { session } else { nil }
+    }
+
+    /// Whether its client still waits.
+    var isLive: Bool {
+        if case .abandoned = phase { false } else { true }
+    }
+
+    /// When it needs attention next.
+    var nextDeadline: NIODeadline {
+        let end = min(deadline, hardDeadline)
+        return streamAt.map { min($0, end) } ?? end
+    }
+
+    /// Whether the child may ask its client something while it runs.
+    var mayAsk: Bool { method.mayAsk }
+}
+
+extension Method {
+    /// Whether a child may ask the client something while it works on this.
+    ///
+    /// Lists and the proxy's own business don't; anything the protocol doesn't name might.
+    var mayAsk: Bool {
+        switch self {
+        case .toolsCall, .promptsGet, .resourcesRead, .completionComplete, .tasksResult, .other: true
+        default: false
+        }
+    }
+
+    /// Whether calls of this method of different sessions wait for each other on a child that asks.
+    var takesTurns: Bool {
+        switch self {
+        case .toolsCall, .promptsGet, .resourcesRead: true
+        default: false
+        }
+    }
+}
+
+/// The requests of one JSON-RPC batch (2025-03-26), answered together.
+final class PendingBatch {
+    let exchange: ExchangeID
+    var missing: Int
+    var answers: [ByteBuffer] = []
+
+    init(exchange: ExchangeID, missing: Int) {
+        self.exchange = exchange
+        self.missing = missing
+    }
+}
+
+/// One request of the child that a client has been asked.
+struct ServerRequest {
+    /// The child's id.
+    let childID: RequestID
+    let link: Int
+    let session: Session
+    let method: Method
+    let deadline: NIODeadline
+    /// The stream it was put on.
+    let stream: Int
+}

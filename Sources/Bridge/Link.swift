@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Events
+import JSONRPC
+import MCP
+import NIOCore
+
+/// The bridge's side of one child, over all its processes: the handshake and standing state that a new process is
+/// told, and the calls that wait for it. Owned by one `Bridge`.
+final class Link {
+    enum Phase: Equatable {
+        /// No process, or one that has not been spoken to.
+        case starting
+        /// `initialize` is under way.
+        case initializing
+        case ready
+        /// The process ended; the next one is coming.
+        case restarting
+        /// It failed so often in a row that callers are refused.
+        case crashLoop
+        case stopping
+    }
+
+    /// What the child is for.
+    enum Role: Equatable {
+        /// Serves all sessions; the proxy makes the handshake.
+        case shared
+        /// Proves at start-up that the child can do a handshake, then goes (`--isolation session`).
+        case probe
+        /// Spawned and not spoken to, for the next session.
+        case spare
+        /// Serves one session, which makes the handshake.
+        case exclusive(SessionKey)
+    }
+
+    /// What has been agreed with the child.
+    struct Handshake {
+        /// The answer to `initialize`, as the child sent it.
+        var answer: ByteBuffer
+        var id: ByteRange
+        var protocolVersion: ByteRange
+        var revision: Revision
+        var capabilities: ServerCapabilities
+    }
+
+    let id: Int
+    var role: Role
+    var phase = Phase.starting
+    var generation = 0
+    var startedAt = NIODeadline.uptimeNanoseconds(0)
+    /// Why the last process ended, for those who ask whether the child is ready.
+    var lastExit: Event.UpstreamExit?
+
+    /// A session's own `initialize`, as its client sent it, and whether `notifications/initialized` followed.
+    var clientHandshake: (line: ByteBuffer, id: ByteRange)?
+    var clientIsInitialized = false
+    var handshake: Handshake?
+
+    /// Whether stdin takes more, as far as is known.
+    var isWritable = true
+    /// Bytes handed over since the shell last reported.
+    var unconfirmedBytes = 0
+    /// Calls not written yet, oldest first. Cancelled ones stay until they come to the front.
+    var waiting = CircularBuffer<Call>()
+    var waitingCount = 0
+    var waitingBytes = 0
+    /// Answers and notifications for the child that wait for its stdin. They have room of their own: a queue full
+    /// of calls must not hold up the answer one of them waits for.
+    var control = CircularBuffer<ByteBuffer>()
+    var controlBytes = 0
+    /// Calls with the child whose clients wait.
+    var inFlight = 0
+    /// Cancelled calls the child has never answered and still might.
+    var lingering = 0
+
+    var turns = Turns()
+    /// The child's requests that a client has been asked, by the child's id.
+    var serverRequests: [RequestID: Int] = [:]
+    var logLevel: LogLevel?
+    /// How many sessions subscribed to a resource.
+    var subscriptions: [String: Int] = [:]
+    /// Who follows a call's progress after its answer named a task.
+    var taskTokens: [CallID: (session: SessionKey, token: String)] = [:]
+
+    var lastHeard = NIODeadline.uptimeNanoseconds(0)
+    /// The ping that follows a timeout, and since when nothing but silence would condemn the child.
+    var ping: (call: CallID, silentSince: NIODeadline)?
+
+    init(id: Int, role: Role) {
+        self.id = id
+        self.role = role
+    }
+}

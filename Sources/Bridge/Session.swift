@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Events
+import JSONRPC
+import MCP
+import NIOCore
+
+/// Names a session inside the bridge; counts up and is never reused.
+struct SessionKey: Hashable {
+    var number: Int
+}
+
+/// One client's session: what it may be asked, what it runs, and its streams. Owned by one `Bridge`.
+///
+/// A session outlives the processes behind it.
+final class Session {
+    enum Phase: Equatable {
+        /// `initialize` has not been answered.
+        case initializing
+        case active
+    }
+
+    let key: SessionKey
+    /// The secret in `Mcp-Session-Id`, or in the query of the 2024-11-05 transport.
+    let id: String
+    /// As much of `id` as may be shown.
+    let label: String
+    /// Marks this session's event ids.
+    let eventTag: String
+    let transport: Transport
+    let openedAt: NIODeadline
+    /// Serves exactly one POST (`--stateless`) and is never found by id.
+    let isEphemeral: Bool
+    /// Messages of a batch are still to be taken: a session for one POST must not end before.
+    var isReceiving = false
+
+    var phase = Phase.initializing
+    var revision: Revision
+    var capabilities: ClientCapabilities = []
+    var clientName = ""
+    /// The child it talks to; nil on the 2024-11-05 transport with a child per session, before `initialize`.
+    var link: Int?
+
+    /// Its unanswered requests by the client's id.
+    var inFlight: [RequestID: CallID] = [:]
+    var requestCount = 0
+    var lastActivity: NIODeadline
+    var logLevel: LogLevel?
+    var subscriptions: Set<String> = []
+    /// Requests of the child that it has not answered.
+    var serverRequests: Set<Int> = []
+    /// Tasks it started (2025-11-25): only it may see them.
+    var tasks: Set<String> = []
+    /// URL elicitations that were shown to it, so that their completion finds it.
+    var elicitations: Set<String> = []
+
+    var store: EventStore?
+    /// Number 0 is the stream of messages that belong to no call: GET, or the one stream of the 2024-11-05 transport.
+    var streams: [Int: OutStream]
+    var nextStream = 1
+    /// Messages that wait for stream 0 to be opened.
+    var backlog = CircularBuffer<ByteBuffer>()
+    var backlogBytes = 0
+
+    init(
+        key: SessionKey,
+        id: String,
+        eventTag: String,
+        transport: Transport,
+        revision: Revision,
+        link: Int?,
+        isEphemeral: Bool,
+        store: EventStore?,
+        now: NIODeadline
+    ) {
+        self.key = key
+        self.id = id
+        self.label = String(id.prefix(12))
+        self.eventTag = eventTag
+        self.transport = transport
+        self.revision = revision
+        self.link = link
+        self.isEphemeral = isEphemeral
+        self.store = store
+        self.streams = [0: OutStream(kind: transport == .sse ? .sse : .get)]
+        self.openedAt = now
+        self.lastActivity = now
+    }
+
+    /// Whether any exchange of its is open.
+    var hasOpenExchange: Bool { !inFlight.isEmpty || streams.values.contains { $0.exchange != nil } }
+}
+
+/// One server-sent-event stream of a session. It outlives the connection that carries it.
+struct OutStream {
+    let kind: StreamKind
+    /// The connection that carries it now.
+    var exchange: ExchangeID?
+    /// The call whose answer ends it.
+    var call: CallID?
+    /// The number of the newest event; 0 is the priming event.
+    var sequence = 0
+
+    init(kind: StreamKind, exchange: ExchangeID? = nil, call: CallID? = nil) {
+        self.kind = kind
+        self.exchange = exchange
+        self.call = call
+    }
+}
