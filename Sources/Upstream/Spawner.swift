@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import NIOCore
+import ServiceLifecycle
+import Subprocess
+import SystemPackage
+
+/// The service whose tasks start processes and wait for their ends.
+///
+/// Each process has one task, which suspends for as long as the process lives. List it first among the services, so
+/// that it is shut down last, when every `Child` has been stopped: the graceful shutdown of a spawner kills the group
+/// of each process that is still there, rather than leave an orphan.
+package final class Spawner: Service, Sendable {
+    private let requests: AsyncStream<SpawnRequest>
+    private let continuation: AsyncStream<SpawnRequest>.Continuation
+
+    package init() {
+        (requests, continuation) = AsyncStream.makeStream()
+    }
+
+    /// Serves until it is shut down gracefully or cancelled, and every process has been reaped.
+    package func run() async {
+        await cancelWhenGracefulShutdown { [requests] in
+            await withDiscardingTaskGroup { group in
+                for await request in requests {
+                    group.addTask { await request.run() }
+                }
+            }
+        }
+        continuation.finish()
+    }
+
+    /// Starts a process. Its fate is told on the request's event loop, never before this returns.
+    func submit(_ request: SpawnRequest) {
+        if case .terminated = continuation.yield(request) { request.refuse() }
+    }
+}
+
+/// How a process ended, as the operating system tells it.
+package enum Termination: Sendable, Equatable {
+    case exited(status: Int32)
+    case signalled(Int32)
+    /// It is gone, but its status could not be had.
+    case unknown
+}
+
+/// One process to start.
+struct SpawnRequest: Sendable {
+    /// What becomes of it: `spawned`, then `exited`; or `failed`.
+    enum Report: Sendable {
+        case spawned(pid: Int32)
+        case failed(detail: String)
+        case exited(Termination)
+    }
+
+    let command: Command
+    /// The child's ends of the pipes, owned by the request.
+    let pipes: ChildPipes.Ends
+    let eventLoop: any EventLoop
+    /// Called on the event loop.
+    let report: @Sendable (Report) -> Void
+
+    func run() async {
+        // The process must not be born just to be killed: what it does first may outlive it.
+        guard !Task.isCancelled else { return refuse() }
+        var pid: Int32?
+        do {
+            let result = try await Subprocess.run(
+                configuration,
+                input: .fileDescriptor(pipes.stdin, closeAfterSpawningProcess: true),
+                output: .fileDescriptor(pipes.stdout, closeAfterSpawningProcess: true),
+                error: .fileDescriptor(pipes.stderr, closeAfterSpawningProcess: true)
+            ) { execution in
+                pid = execution.processIdentifier.value
+                tell(.spawned(pid: execution.processIdentifier.value))
+            }
+            switch result.terminationStatus {
+            case .exited(let status): tell(.exited(.exited(status: status)))
+            case .signaled(let signal): tell(.exited(.signalled(signal)))
+            }
+        } catch {
+            guard let pid else { return tell(.failed(detail: command.explain(error))) }
+            // Its exit could not be watched. Nobody could tell when it ends, so it ends now.
+            _ = kill(-pid, SIGKILL)
+            tell(.exited(.unknown))
+        }
+    }
+
+    /// Gives the request back unserved: the proxy is shutting down.
+    func refuse() {
+        pipes.close()
+        tell(.failed(detail: "the proxy is shutting down"))
+    }
+
+    private func tell(_ report: Report) {
+        let callback = self.report
+        eventLoop.execute { callback(report) }
+    }
+
+    private var configuration: Configuration {
+        var options = PlatformOptions()
+        options.processGroupID = 0
+        // Runs when the task is cancelled: SIGKILL to the whole group, at once.
+        options.teardownSequence = [.send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .zero)]
+        let variables = command.environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) }
+        return Configuration(
+            executable: command.program.contains("/")
+                ? .path(FilePath(command.program)) : .name(command.program),
+            arguments: Arguments(command.arguments),
+            environment: .custom(Dictionary(variables, uniquingKeysWith: { $1 })),
+            workingDirectory: command.workingDirectory.map { FilePath($0) },
+            platformOptions: options
+        )
+    }
+}
