@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import NIOHTTP1
+
+/// The headers the gateway looks at, gathered in one pass over the head.
+struct RequestHeaders {
+    var host: String?
+    var origin: String?
+    var contentType: String?
+    /// All `Accept` lines, joined.
+    var accept: String?
+    var sessionID: String?
+    var protocolVersion: String?
+    var lastEventID: String?
+    var contentLength: Int?
+    /// `Expect: 100-continue`: the client holds the body back until it is asked for.
+    var expectsContinue = false
+    /// The client asks to switch protocols. NIO's parser stops after such a request, so the connection cannot be
+    /// used again.
+    var upgrades = false
+    /// A reverse proxy stands between the client and us, by its own account.
+    var isForwarded = false
+    /// `Access-Control-Request-Headers` of a preflight.
+    var requestedHeaders: String?
+    /// A header that may occur once only and did more often: two readers could take two different values.
+    var duplicate: String?
+
+    init(_ headers: HTTPHeaders) {
+        for (name, value) in headers {
+            self.take(name, value)
+        }
+    }
+
+    private mutating func take(_ name: String, _ value: String) {
+        let bytes = name.utf8
+        switch bytes.count {
+        case 3 where bytes.equals(lowercase: "via"): self.isForwarded = true
+        case 4 where bytes.equals(lowercase: "host"): if Self.replace(&self.host, value) { self.duplicate = name }
+        case 6 where bytes.equals(lowercase: "accept"): self.accept = self.accept.map { "\($0),\(value)" } ?? value
+        case 6 where bytes.equals(lowercase: "origin"): if Self.replace(&self.origin, value) { self.duplicate = name }
+        case 6 where bytes.equals(lowercase: "expect"):
+            self.expectsContinue = value.utf8.equals(lowercase: "100-continue")
+        case 7 where bytes.equals(lowercase: "upgrade"): self.upgrades = true
+        case 9 where bytes.equals(lowercase: "forwarded") || bytes.equals(lowercase: "x-real-ip"):
+            self.isForwarded = true
+        case 12 where bytes.equals(lowercase: "content-type"):
+            if Self.replace(&self.contentType, value) { self.duplicate = name }
+        case 13 where bytes.equals(lowercase: "last-event-id"):
+            if Self.replace(&self.lastEventID, value) { self.duplicate = name }
+        case 14 where bytes.equals(lowercase: "content-length"):
+            if self.contentLength != nil { self.duplicate = name }
+            self.contentLength = Int(value)
+        case 14 where bytes.equals(lowercase: "mcp-session-id"):
+            if Self.replace(&self.sessionID, value) { self.duplicate = name }
+        case 20 where bytes.equals(lowercase: "mcp-protocol-version"):
+            if Self.replace(&self.protocolVersion, value) { self.duplicate = name }
+        case 30 where bytes.equals(lowercase: "access-control-request-headers"): self.requestedHeaders = value
+        default:
+            if bytes.count > 11, bytes.hasPrefix(lowercase: "x-forwarded-") { self.isForwarded = true }
+        }
+    }
+
+    /// Sets a header's value, and returns whether it had one already.
+    private static func replace(_ header: inout String?, _ value: String) -> Bool {
+        defer { header = value }
+        return header != nil
+    }
+}
