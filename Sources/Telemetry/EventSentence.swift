@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Events
+internal import Glibc
+internal import MCP
+internal import NIOCore
+
+// The events with many fields: their sentence and their fields.
+
+extension Event.ProxyStarted {
+    var sentence: String {
+        let admin = adminListen.map { ", health on \($0)" } ?? ""
+        return "mcp-proxy \(version) serves \(name.quoted()) on \(listen)\(admin); isolation: \(isolation)"
+    }
+
+    var fields: [EventField?] {
+        [
+            EventField("version", version), EventField("name", name), EventField("listen", listen),
+            adminListen.map { EventField("admin_listen", $0) }, EventField("isolation", isolation),
+        ]
+    }
+}
+
+extension Event.UpstreamReady {
+    var sentence: String {
+        subject(link) + "\(serverName.quoted()) \(serverVersion.sanitised(cap: TextCap.name)) is ready after "
+            + "\(duration(milliseconds: startMilliseconds)), it speaks \(revision.sanitised(cap: TextCap.name))"
+    }
+
+    var fields: [EventField?] {
+        [
+            EventField("link", link), EventField("generation", generation), EventField("server_name", serverName),
+            EventField("server_version", serverVersion), EventField("revision", revision),
+            EventField("start_ms", startMilliseconds),
+        ]
+    }
+}
+
+extension Event.UpstreamExit {
+    var eventName: String {
+        if case .crashLoop = plan { return "upstream.backoff" }
+        switch reason {
+        case .stopped: return "upstream.stopped"
+        case .spawnFailed, .handshakeFailed: return "upstream.start_failed"
+        case .exit, .signal, .stdoutClosed, .unresponsive: return "upstream.crashed"
+        }
+    }
+
+    var sentence: String {
+        var text = subject(link) + cause
+        if inFlight > 0 { text += ", \(count(inFlight, "call")) in flight failed" }
+        text += next
+        if !stderrTail.isEmpty { text += "; stderr: \(stderrTail.sanitisedEnd(cap: TextCap.quotation).inQuotes)" }
+        return text
+    }
+
+    private var cause: String {
+        let after = "after \(duration(milliseconds: uptimeMilliseconds))"
+        // Cut here, so that a long explanation leaves room for what comes behind it.
+        let why = detail.map { " (\($0.sanitised(cap: TextCap.quotation)))" } ?? ""
+        return switch reason {
+        case .stopped: "stopped as asked (\(ending)) \(after)"
+        case .exit, .signal: "\(ending) \(after)\(why)"
+        case .stdoutClosed: "closed its stdout while running and was ended \(after)\(why)"
+        case .unresponsive: "answered no ping and was ended \(after)\(why)"
+        case .handshakeFailed: "failed the handshake \(after)\(why)"
+        case .spawnFailed: "could not be started\(why)"
+        }
+    }
+
+    /// How the process ended, as the kernel tells it.
+    private var ending: String {
+        if let signal { return "killed by \(signalName(signal))" }
+        if let status { return "exit status \(status)" }
+        return "ended"
+    }
+
+    private var next: String {
+        func start(in milliseconds: Int) -> String {
+            milliseconds == 0 ? "at once" : "in \(duration(milliseconds: milliseconds))"
+        }
+        return switch plan {
+        case .restart(let delay, let attempt): ", restarting \(start(in: delay)) (attempt \(attempt))"
+        case .crashLoop(let delay, let attempt):
+            ", crash loop: calls are refused until it answers again, next start \(start(in: delay))"
+                + " (attempt \(attempt))"
+        case .none: reason == .stopped ? "" : ", not restarting"
+        }
+    }
+
+    var fields: [EventField?] {
+        [
+            EventField("link", link), EventField("generation", generation), EventField("reason", reason.rawValue),
+            status.map { EventField("status", Int($0)) }, signal.map { EventField("signal", Int($0)) },
+            detail.map { EventField("detail", $0, cap: TextCap.line) }, EventField("uptime_ms", uptimeMilliseconds),
+            stderrTail.isEmpty ? nil : EventField("stderr_tail", stderrTail, cap: TextCap.line),
+        ] + planFields + [EventField("in_flight", inFlight)]
+    }
+
+    private var planFields: [EventField] {
+        switch plan {
+        case .restart(let delay, let attempt):
+            [EventField("plan", "restart"), EventField("delay_ms", delay), EventField("attempt", attempt)]
+        case .crashLoop(let delay, let attempt):
+            [EventField("plan", "crash_loop"), EventField("delay_ms", delay), EventField("attempt", attempt)]
+        case .none: [EventField("plan", "none")]
+        }
+    }
+}
+
+/// "SIGKILL", or the number of a signal that seldom ends a process.
+private func signalName(_ signal: Int32) -> String {
+    switch signal {
+    case SIGHUP: "SIGHUP"
+    case SIGINT: "SIGINT"
+    case SIGQUIT: "SIGQUIT"
+    case SIGILL: "SIGILL"
+    case SIGTRAP: "SIGTRAP"
+    case SIGABRT: "SIGABRT"
+    case SIGBUS: "SIGBUS"
+    case SIGFPE: "SIGFPE"
+    case SIGKILL: "SIGKILL"
+    case SIGSEGV: "SIGSEGV"
+    case SIGPIPE: "SIGPIPE"
+    case SIGALRM: "SIGALRM"
+    case SIGTERM: "SIGTERM"
+    case SIGXCPU: "SIGXCPU"
+    case SIGXFSZ: "SIGXFSZ"
+    case SIGSYS: "SIGSYS"
+    default: "signal \(signal)"
+    }
+}
+
+extension Event.SessionOpened {
+    var sentence: String {
+        "session \(session.sanitised(cap: TextCap.name)) opened by \(clientName.quoted()) over \(transport.words), "
+            + revision.rawValue
+    }
+
+    var fields: [EventField?] {
+        [
+            EventField("session", session), EventField("transport", transport.rawValue),
+            EventField("revision", revision.rawValue), EventField("client_name", clientName),
+        ]
+    }
+}
+
+extension Transport {
+    fileprivate var words: String {
+        switch self {
+        case .streamableHTTP: "Streamable HTTP"
+        case .sse: "SSE"
+        }
+    }
+}
+
+extension Event.SessionClosed {
+    var sentence: String {
+        "session \(session.sanitised(cap: TextCap.name)) closed after \(duration(milliseconds: durationMilliseconds))"
+            + " and \(count(requests, "request")): \(reason.words)"
+    }
+
+    var fields: [EventField?] {
+        [
+            EventField("session", session), EventField("reason", reason.rawValue), EventField("requests", requests),
+            EventField("duration_ms", durationMilliseconds),
+        ]
+    }
+}
+
+extension Event.RequestFinished {
+    var sentence: String {
+        let time = precise(finished - arrived)
+        let code = errorCode.map { " \($0)" } ?? ""
+        let ending =
+            switch outcome {
+            case .ok: "answered in \(time)"
+            case .toolError: "answered in \(time): the tool reports a failure"
+            case .clientError: "answered in \(time): the server refused it with error\(code)"
+            case .serverError: "failed after \(time): error\(code) in the server"
+            case .timeout: "timed out after \(time)"
+            case .upstreamLost: "failed after \(time): the server died"
+            case .rejected: "refused by the proxy after \(time)"
+            case .cancelled: "cancelled after \(time)"
+            }
+        return "\(method.words) of session \(session.sanitised(cap: TextCap.name)) \(ending)"
+    }
+
+    var fields: [EventField?] {
+        [
+            EventField("session", session), EventField("method", method.rawValue),
+            EventField("outcome", outcome.rawValue), errorCode.map { EventField("error_code", $0) },
+            EventField("transport", transport.rawValue), EventField("request_bytes", requestBytes),
+            EventField("response_bytes", responseBytes), EventField("duration_us", microseconds(finished - arrived)),
+        ] + phases
+    }
+
+    /// Where the time went, as far as the request came.
+    private var phases: [EventField] {
+        guard let sent else { return [] }
+        let queue = sent - arrived
+        guard let answered else { return [EventField("queue_us", microseconds(queue))] }
+        let upstream = answered - sent
+        return [
+            EventField("queue_us", microseconds(queue)), EventField("upstream_us", microseconds(upstream)),
+            EventField("overhead_us", microseconds(finished - arrived - queue - upstream)),
+        ]
+    }
+}
+
+private func microseconds(_ amount: TimeAmount) -> Int { Int(amount.nanoseconds / 1000) }
+
+/// Like `duration`, but with the microseconds that a call to a local tool takes.
+private func precise(_ amount: TimeAmount) -> String {
+    let microseconds = microseconds(amount)
+    if microseconds >= 1_000_000 { return duration(milliseconds: microseconds / 1000) }
+    let thousandths = String(1000 + microseconds % 1000).dropFirst()
+    return "\(microseconds / 1000).\(thousandths) ms"
+}

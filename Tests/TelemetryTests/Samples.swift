@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Events
+import MCP
+import NIOCore
+import Telemetry
+
+/// 2026-11-23T05:12:01.123Z.
+let sampleTime = WallTime(seconds: 1_795_410_721, milliseconds: 123)
+
+/// Every kind of event, so that a kind without a sample doesn't compile or doesn't pass.
+enum Kind: CaseIterable {
+    case proxyStarted, proxyReady, proxyStopping, proxyStopped
+    case upstreamStarting, upstreamStarted, upstreamReady, upstreamExited, upstreamStderr, upstreamStderrSuppressed
+    case upstreamUnresponsive, upstreamTakesTurns, upstreamLog, protocolViolation
+    case sessionOpened, sessionClosed, streamOpened, streamClosed, streamResumed
+    case requestFinished, requestRejected, requestCancelled, answerDropped, serverRequestFinished
+    case unknownHost, connectionClosed
+
+    init(_ event: Event) {
+        self =
+            switch event {
+            case .proxyStarted: .proxyStarted
+            case .proxyReady: .proxyReady
+            case .proxyStopping: .proxyStopping
+            case .proxyStopped: .proxyStopped
+            case .upstreamStarting: .upstreamStarting
+            case .upstreamStarted: .upstreamStarted
+            case .upstreamReady: .upstreamReady
+            case .upstreamExited: .upstreamExited
+            case .upstreamStderr: .upstreamStderr
+            case .upstreamStderrSuppressed: .upstreamStderrSuppressed
+            case .upstreamUnresponsive: .upstreamUnresponsive
+            case .upstreamTakesTurns: .upstreamTakesTurns
+            case .upstreamLog: .upstreamLog
+            case .protocolViolation: .protocolViolation
+            case .sessionOpened: .sessionOpened
+            case .sessionClosed: .sessionClosed
+            case .streamOpened: .streamOpened
+            case .streamClosed: .streamClosed
+            case .streamResumed: .streamResumed
+            case .requestFinished: .requestFinished
+            case .requestRejected: .requestRejected
+            case .requestCancelled: .requestCancelled
+            case .answerDropped: .answerDropped
+            case .serverRequestFinished: .serverRequestFinished
+            case .unknownHost: .unknownHost
+            case .connectionClosed: .connectionClosed
+            }
+    }
+}
+
+/// A finished `tools/call` of 12.345 ms: 1 ms in the queue, 10 ms with the child.
+func finished(
+    _ outcome: Outcome,
+    errorCode: Int? = nil,
+    isSent: Bool = true,
+    isAnswered: Bool = true
+) -> Event {
+    let arrived = NIODeadline.uptimeNanoseconds(1_000_000_000)
+    return .requestFinished(
+        .init(
+            session: "k3vq9x2m",
+            method: .toolsCall,
+            outcome: outcome,
+            errorCode: errorCode,
+            transport: .streamableHTTP,
+            requestBytes: 120,
+            responseBytes: 340,
+            arrived: arrived,
+            sent: isSent ? arrived + .milliseconds(1) : nil,
+            answered: isAnswered ? arrived + .milliseconds(11) : nil,
+            finished: arrived + .microseconds(12_345)
+        )
+    )
+}
+
+/// A crash with every fact known.
+func crashed(
+    _ reason: ExitReason = .exit,
+    link: Int = 0,
+    status: Int32? = 3,
+    signal: Int32? = nil,
+    detail: String? = nil,
+    stderrTail: String = "Traceback:\n  boom \"now\"\n",
+    plan: RestartPlan = .restart(delayMilliseconds: 0, attempt: 1),
+    inFlight: Int = 2
+) -> Event {
+    .upstreamExited(
+        .init(
+            link: link,
+            generation: 4,
+            reason: reason,
+            status: status,
+            signal: signal,
+            detail: detail,
+            uptimeMilliseconds: 12_420,
+            stderrTail: stderrTail,
+            plan: plan,
+            inFlight: inFlight
+        )
+    )
+}
+
+let samples: [Event] = [
+    .proxyStarted(
+        .init(
+            version: "0.1.0",
+            name: "time",
+            listen: "127.0.0.1:8080",
+            adminListen: "127.0.0.1:9464",
+            isolation: "shared"
+        )
+    ),
+    .proxyStarted(
+        .init(version: "0.1.0", name: "time", listen: "[::1]:8080", adminListen: nil, isolation: "session")
+    ),
+    .proxyReady(afterMilliseconds: 412),
+    .proxyStopping(cause: "SIGTERM", inFlight: 1, sessions: 3),
+    .proxyStopped(drained: true),
+    .proxyStopped(drained: false),
+    .upstreamStarting(link: 2, generation: 1, program: "docker", argumentCount: 4),
+    .upstreamStarted(link: 0, generation: 1, pid: 4711),
+    .upstreamReady(
+        .init(
+            link: 0,
+            generation: 1,
+            serverName: "mcp-time",
+            serverVersion: "1.2.0",
+            revision: "2025-06-18",
+            startMilliseconds: 2_340
+        )
+    ),
+    crashed(),
+    crashed(.signal, link: 2, status: nil, signal: 9, stderrTail: "", inFlight: 0),
+    crashed(.signal, status: nil, signal: 35, plan: .none),
+    crashed(.stdoutClosed, status: nil, signal: 9, plan: .restart(delayMilliseconds: 1_600, attempt: 3)),
+    crashed(.unresponsive, status: nil, signal: 9, detail: "silent for 30 s"),
+    crashed(
+        .handshakeFailed,
+        status: nil,
+        signal: 9,
+        detail: "no answer to initialize within 60 s",
+        plan: .crashLoop(delayMilliseconds: 30_000, attempt: 7),
+        inFlight: 0
+    ),
+    crashed(
+        .spawnFailed,
+        status: nil,
+        detail: "dockerr: no such program in PATH",
+        stderrTail: "",
+        plan: .restart(delayMilliseconds: 500, attempt: 2),
+        inFlight: 0
+    ),
+    crashed(.stopped, status: 0, stderrTail: "", plan: .none, inFlight: 0),
+    .upstreamStderr(link: 0, line: "Processing request of type CallToolRequest", truncated: false),
+    .upstreamStderr(link: 3, line: "long", truncated: true),
+    .upstreamStderrSuppressed(link: 0, lines: 1200),
+    .upstreamUnresponsive(link: 0, silentMilliseconds: 45_000),
+    .upstreamTakesTurns(link: 0),
+    .upstreamLog(link: 0, level: "error", bytes: 120),
+    .upstreamLog(link: 0, level: "info", bytes: 1),
+    .protocolViolation(peer: .server, kind: .invalidJSON, detail: "Starting up..."),
+    .protocolViolation(peer: .server, kind: .lateAnswer, detail: ""),
+    .protocolViolation(peer: .client, kind: .notJSONRPC, detail: "method is not a string"),
+    .sessionOpened(
+        .init(session: "k3vq9x2m", transport: .streamableHTTP, revision: .v2025_11_25, clientName: "claude-code")
+    ),
+    .sessionClosed(.init(session: "k3vq9x2m", reason: .clientDelete, requests: 12, durationMilliseconds: 184_000)),
+    .sessionClosed(.init(session: "k3vq9x2m", reason: .idleTimeout, requests: 1, durationMilliseconds: 7_500_000)),
+    .streamOpened(session: "k3vq9x2m", kind: .get),
+    .streamClosed(session: "k3vq9x2m", kind: .sse, end: .clientGone, events: 12),
+    .streamClosed(session: "k3vq9x2m", kind: .post, end: .slowConsumer, events: 1),
+    .streamResumed(session: "k3vq9x2m", replayed: 3),
+    finished(.ok),
+    finished(.toolError),
+    finished(.clientError, errorCode: -32602),
+    finished(.serverError, errorCode: -32603),
+    finished(.timeout, errorCode: -32001, isAnswered: false),
+    finished(.upstreamLost, errorCode: -32000, isAnswered: false),
+    finished(.rejected, errorCode: -32000, isSent: false, isAnswered: false),
+    finished(.cancelled, isAnswered: false),
+    .requestRejected(reason: .queueFull, detail: "256 calls wait"),
+    .requestRejected(reason: .badOrigin, detail: "https://evil.example"),
+    .requestRejected(reason: .badHost, detail: ""),
+    .requestRejected(reason: .unknownSession, detail: ""),
+    .requestCancelled(initiator: .disconnect),
+    .answerDropped(method: .other),
+    .serverRequestFinished(method: .samplingCreateMessage, outcome: .answered),
+    .serverRequestFinished(method: .elicitationCreate, outcome: .ambiguous),
+    .unknownHost(host: "mcp.example.org"),
+    .unknownHost(host: "$(reboot)"),
+    .connectionClosed(reason: "header too large"),
+]
