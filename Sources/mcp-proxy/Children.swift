@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Bridge
+import Events
+import JSONRPC
+import NIOCore
+import Upstream
+
+/// The children of the bridge's links, one `Child` each. Loop-confined.
+final class Children: UpstreamPort, ChildDelegate {
+    private let command: Command
+    private let options: ChildOptions
+    private let eventLoop: any EventLoop
+    private let spawner: Spawner
+    private let sink: any EventSink
+    private var children: [Int: Child] = [:]
+    /// Who is told; it owns this, so it is held weakly.
+    weak var bridge: BridgeRuntime?
+
+    init(
+        command: Command,
+        options: ChildOptions,
+        eventLoop: any EventLoop,
+        spawner: Spawner,
+        sink: any EventSink
+    ) {
+        self.command = command
+        self.options = options
+        self.eventLoop = eventLoop
+        self.spawner = spawner
+        self.sink = sink
+    }
+
+    // MARK: What the bridge wants
+
+    func start(link: Int) {
+        let child = Child(
+            link: link,
+            command: command,
+            options: options,
+            eventLoop: eventLoop,
+            spawner: spawner,
+            sink: sink,
+            delegate: self
+        )
+        children[link] = child
+        child.start()
+    }
+
+    func write(link: Int, _ line: ByteBuffer) { children[link]?.write(line) }
+
+    func isWritable(link: Int) -> Bool { children[link]?.isWritable ?? false }
+
+    func confirmReady(link: Int) { children[link]?.confirmReady() }
+
+    func fail(link: Int, _ reason: ExitReason, detail: String) { children[link]?.fail(reason, detail: detail) }
+
+    func stop(link: Int) {
+        guard let child = children[link] else { return }
+        child.stop()
+        // Between two processes there is no exit to wait for.
+        guard child.isStopped else { return }
+        children[link] = nil
+        bridge?.upstreamStopped(link: link)
+    }
+
+    /// Ends every process at once.
+    func killAll() {
+        for child in children.values { child.kill() }
+    }
+
+    // MARK: What the children tell
+
+    func childStarted(_ child: Child, generation: Int) {
+        bridge?.upstreamStarted(link: child.link, generation: generation)
+    }
+
+    func child(_ child: Child, received line: Line) { bridge?.upstreamLine(link: child.link, line) }
+
+    func childBecameWritable(_ child: Child) { bridge?.upstreamBecameWritable(link: child.link) }
+
+    func childExited(_ child: Child, _ exit: Event.UpstreamExit) {
+        if exit.plan == .none { children[child.link] = nil }
+        bridge?.upstreamExited(exit)
+    }
+}

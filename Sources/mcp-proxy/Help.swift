@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The texts that the option table turns into.
+enum Help {
+    /// The longest line of `--help`.
+    static let width = 100
+    private static let helpColumn = 36
+
+    /// The text of `--help`, with its last line break.
+    static var text: String {
+        var text = """
+            Usage: \(Product.name) [options] -- COMMAND [ARGUMENT...]
+                   \(Product.name) [options] COMMAND [ARGUMENT...]
+
+            Puts one stdio MCP server, the child, behind HTTP.
+
+              \(Product.name) --port 3001 -- docker run -i --rm mcp/time
+              \(Product.name) --isolation session --cwd /srv/repository -- uvx mcp-server-git
+
+
+            """
+        for group in Option.Group.allCases {
+            text += "\(group.rawValue)\n"
+            for option in Option.table where option.group == group && !option.isHidden { text += entry(option) }
+            text += "\n"
+        }
+        return text + closing
+    }
+
+    private static var closing: String {
+        let statuses = ExitStatus.allCases.map { "  \(padded(String($0.rawValue), 5))\($0.meaning)\n" }.joined()
+        return """
+            TIME is 500ms, 30s, 5m or 1h; a bare number is milliseconds. SIZE is 64K, 10MiB, 1G or bytes.
+
+            Every option is also an environment variable, --max-line as \(Option.environmentPrefix)MAX_LINE, and a key of the
+            --config file, max-line. A flag beats the environment, and the environment beats the file.
+
+            ${NAME} in the command comes from the environment, or else from the env file. A word of the command
+            that equals the variable ARGS or CMD is split into words, as a shell does.
+
+            Exit status
+            \(statuses)
+            """
+    }
+
+    /// `  -e, --env KEY=VALUE   what it is [default]`, wrapped.
+    private static func entry(_ option: Option) -> String {
+        var head = option.short.map { "  -\($0), " } ?? "  "
+        head += option.defaultText == "true" ? "--[no-]\(option.name)" : option.flag
+        if !option.metavar.isEmpty { head += " \(option.metavar)" }
+        var words = option.help.split(separator: " ").map(String.init)
+        if let shown = shownDefault(option) { words.append("[\(shown)]") }
+        if option.isRepeatable { words.append("(repeatable)") }
+
+        var lines: [String] = []
+        var line = head.count < helpColumn - 1 ? padded(head, helpColumn) : head + "\n" + padded("", helpColumn)
+        var column = helpColumn
+        for word in words {
+            if column > helpColumn, column + 1 + word.count > width {
+                lines.append(line)
+                line = padded("", helpColumn)
+                column = helpColumn
+            }
+            if column > helpColumn {
+                line += " "
+                column += 1
+            }
+            line += word
+            column += word.count
+        }
+        return (lines + [line]).joined(separator: "\n") + "\n"
+    }
+
+    /// The default, unless it says nothing: a boolean that is off, or none.
+    private static func shownDefault(_ option: Option) -> String? {
+        option.defaultText == "false" ? nil : option.defaultText == "true" ? "on" : option.defaultText
+    }
+
+    /// The options as a Markdown table for each group, for the README.
+    static var markdown: String {
+        var text = ""
+        for group in Option.Group.allCases {
+            text += "\(text.isEmpty ? "" : "\n")**\(group.rawValue)**\n\n| Flag | Default | Meaning |\n|---|---|---|\n"
+            for option in Option.table where option.group == group && !option.isHidden {
+                let flag =
+                    (option.short.map { "-\($0), " } ?? "")
+                    + (option.defaultText == "true" ? "--[no-]\(option.name)" : option.flag)
+                    + (option.metavar.isEmpty ? "" : " \(option.metavar)")
+                let fallback =
+                    option.defaultText == "true" ? "on" : option.defaultText == "false" ? "off" : option.defaultText
+                let cells = [
+                    "`\(flag)`", fallback.map { "`\($0)`" } ?? "",
+                    option.help + (option.isRepeatable ? " (repeatable)" : ""),
+                ]
+                text += "| " + cells.map(cell).joined(separator: " | ") + " |\n"
+            }
+        }
+        return text
+    }
+
+    private static func cell(_ text: String) -> String {
+        String(text.flatMap { $0 == "|" ? Array("\\|") : [$0] })
+    }
+}
+
+/// `text` with spaces after it up to `width` columns.
+func padded(_ text: String, _ width: Int) -> String {
+    text + String(repeating: " ", count: max(0, width - text.count))
+}
