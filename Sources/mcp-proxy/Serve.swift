@@ -19,6 +19,7 @@ func serve(_ configuration: Configuration) async -> Int32 {
         write("\(Product.name): \(error)\n", to: 2)
         return ExitStatus.internalError.rawValue
     }
+    if let warning = raiseFileDescriptorLimit(for: configuration) { write("\(Product.name): \(warning)\n", to: 2) }
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let spawner = Spawner()
     let service = ProxyService(

@@ -19,21 +19,26 @@ import NIOCore
     }
 }
 
+/// Stops the fuzzer with that message. Unlike `precondition`, it is told in an optimised build too.
+private func check(_ condition: Bool, _ message: String = "a property does not hold", line: UInt = #line) {
+    if !condition { fatalError(message, line: line) }
+}
+
 /// What is accepted is JSON, by a second parser; what is refused as JSON is not; and an accepted message with another
 /// id is the same message otherwise.
 private func checkScan(_ input: [UInt8]) {
     let message = ByteBuffer(bytes: input)
     do throws(ScanError) {
         let envelope = try Envelope.scan(message)
-        precondition(SimpleParser.accepts(input), "accepted what is no JSON")
+        check(SimpleParser.accepts(input), "accepted what is no JSON")
         checkSplice(message, envelope)
     } catch {
         switch error {
         case .invalidJSON(let offset, let expected):
-            precondition(!SimpleParser.accepts(input), "refused valid JSON at \(offset), expecting \(expected)")
-            precondition(offset <= input.count)
+            check(!SimpleParser.accepts(input), "refused valid JSON at \(offset), expecting \(expected)")
+            check(offset <= input.count)
         case .batch: break
-        case .notJSONRPC, .duplicateMember: precondition(SimpleParser.accepts(input), "overlooked invalid JSON")
+        case .notJSONRPC, .duplicateMember: check(SimpleParser.accepts(input), "overlooked invalid JSON")
         }
     }
 }
@@ -46,22 +51,22 @@ private func checkSplice(_ message: ByteBuffer, _ envelope: Envelope) {
     if let range = envelope[.id] { edits.append(Edit(range, id)) }
     if let range = envelope[.metaProgressToken] { edits.append(Edit(range, "\"token\"")) }
     let spliced = message.splicing(edits.first, edits.dropFirst().first, newline: true)
-    precondition(spliced.readableBytesView.filter { $0 == 10 || $0 == 13 }.count == 1, "more than one line")
-    guard let again = try? Envelope.scan(spliced) else { preconditionFailure("a spliced message was refused") }
-    precondition(again.kind == envelope.kind)
+    check(spliced.readableBytesView.filter { $0 == 10 || $0 == 13 }.count == 1, "more than one line")
+    guard let again = try? Envelope.scan(spliced) else { fatalError("a spliced message was refused") }
+    check(again.kind == envelope.kind)
     for member in Member.allCases {
         guard let before = envelope[member], let after = again[member] else {
-            precondition(envelope[member] == nil && again[member] == nil, "a member came or went: \(member)")
+            check(envelope[member] == nil && again[member] == nil, "a member came or went: \(member)")
             continue
         }
         switch member {
-        case .id: precondition(again.id(in: spliced) == id)
-        case .metaProgressToken: precondition(spliced.text(after) == "\"token\"")
+        case .id: check(again.id(in: spliced) == id)
+        case .metaProgressToken: check(spliced.text(after) == "\"token\"")
         case .params, .meta:
-            precondition(members(of: before, in: message).count == members(of: after, in: spliced).count)
+            check(members(of: before, in: message).count == members(of: after, in: spliced).count)
         default:
-            precondition(message.text(before) == spliced.text(after), "a token changed: \(member)")
-            precondition(message.string(before) == spliced.string(after))
+            check(message.text(before) == spliced.text(after), "a token changed: \(member)")
+            check(message.string(before) == spliced.string(after))
         }
     }
 }
@@ -69,9 +74,9 @@ private func checkSplice(_ message: ByteBuffer, _ envelope: Envelope) {
 private func checkBatch(_ input: [UInt8]) {
     let message = ByteBuffer(bytes: input)
     guard let ranges = try? Batch.split(message) else { return }
-    precondition(SimpleParser.accepts(input), "split what is no JSON")
+    check(SimpleParser.accepts(input), "split what is no JSON")
     for range in ranges {
-        precondition(SimpleParser.accepts(Array(message.slice(range).readableBytesView)), "a member is no JSON")
+        check(SimpleParser.accepts(Array(message.slice(range).readableBytesView)), "a member is no JSON")
     }
 }
 
@@ -82,8 +87,8 @@ private func checkFraming(_ input: [UInt8]) {
     let cut = stream.startIndex + min(Int(first), stream.count)
     for maxLine in [8, 64] {
         let whole = lines([stream], maxLine)
-        precondition(lines([stream[..<cut], stream[cut...]], maxLine) == whole, "the lines depend on the cut")
-        precondition(lines(stream.map { [$0] }, maxLine) == whole, "the lines depend on the chunks")
+        check(lines([stream[..<cut], stream[cut...]], maxLine) == whole, "the lines depend on the cut")
+        check(lines(stream.map { [$0] }, maxLine) == whole, "the lines depend on the chunks")
     }
 }
 
