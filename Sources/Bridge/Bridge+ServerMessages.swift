@@ -204,6 +204,13 @@ extension Bridge {
         emit(.serverRequestFinished(method: request.method, outcome: outcome))
     }
 
+    /// Tells a client more about a request it has been asked: on the same stream, or, when the call it came with is
+    /// over, on the one that belongs to no call.
+    mutating func followUp(_ message: ByteBuffer, _ request: ServerRequest) {
+        let isOpen = request.session.streams[request.stream] != nil
+        deliver(message, to: request.session, stream: isOpen ? request.stream : 0)
+    }
+
     /// Answers a request of the child in the place of its client.
     mutating func failServerRequest(
         _ own: Int,
@@ -230,7 +237,7 @@ extension Bridge {
             else { return }
             forget(serverRequest: own, .cancelled)
             let forClient = message.splicing(.init(range, String(own)), newline: false)
-            deliver(forClient, to: request.session, stream: request.stream)
+            followUp(forClient, request)
         case .toolsListChanged, .promptsListChanged, .resourcesListChanged:
             for session in activeSessions(on: link) { deliver(message, to: session, stream: 0) }
         case .resourcesUpdated:

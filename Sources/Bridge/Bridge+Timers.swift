@@ -19,7 +19,7 @@ extension Bridge {
             }
             failServerRequest(own, .clientTimeout, "the client did not answer in time", .timeout)
             let message = Messages.cancelled(id: RequestID(own), reason: "timeout")
-            deliver(message, to: request.session, stream: request.stream)
+            followUp(message, request)
         }
         endIdleSessions()
     }

@@ -68,8 +68,9 @@ extension Bridge {
         link.lingering = 0
         link.taskTokens.removeAll()
         link.ping = nil
-        loseCalls(lost, link, exit)
+        // First what the child asked: it is taken back on the streams of the calls that end next.
         loseServerRequests(of: link)
+        loseCalls(lost, link, exit)
         switch exit.plan {
         case .none: return remove(link)
         case .restart: link.phase = .restarting
@@ -105,7 +106,7 @@ extension Bridge {
             guard let request = serverRequests[own] else { continue }
             forget(serverRequest: own, .upstreamLost)
             let message = Messages.cancelled(id: RequestID(own), reason: "the MCP server exited")
-            deliver(message, to: request.session, stream: request.stream)
+            followUp(message, request)
         }
         link.serverRequests.removeAll()
     }

@@ -125,7 +125,7 @@ extension ConnectionHandler {
 
     func answer(_ refusal: Refusal, retryAfter: Int? = nil) {
         self.gateway.sink.emit(.requestRejected(reason: refusal.reason, detail: refusal.message))
-        let body = ErrorObject.response(id: nil, code: refusal.failure.code, message: refusal.message)
+        let body = refusal.failure.response(id: nil, refusal.message)
         self.answer(status: refusal.failure.status, body: body, retryAfter: retryAfter, allow: refusal.allow)
     }
 

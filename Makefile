@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make run` builds and starts the proxy in front of its demo server; `make test` runs every test there is.
+
+PORT ?= 8080
+FUZZ_SECONDS ?= 60
+
+.PHONY: run test lint format fuzz bench clean help
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make run     build in release mode and serve the demo server on 127.0.0.1:$(PORT)'
+	@echo 'make test    lint, unit tests, integration tests with real clients and servers'
+	@echo 'make lint    check the formatting        make format  apply it'
+	@echo 'make fuzz    fuzz the message scanner for $(FUZZ_SECONDS) s'
+	@echo 'make bench   measure requests per second, latency and memory'
+	@echo 'make clean   remove what was built, and the Python environments of the tests'
+
+run:
+	@scripts/run.sh $(PORT)
+
+test:
+	@scripts/test.sh
+
+lint:
+	@swift format lint --strict --recursive --parallel Sources Tests Package.swift
+
+format:
+	@swift format --in-place --recursive --parallel Sources Tests Package.swift
+
+fuzz:
+	@Fuzz/run.sh $(FUZZ_SECONDS)
+
+bench:
+	@Benchmarks/run
+
+clean:
+	rm -rf .build .venvs
+	find Tests/Integration -name __pycache__ -type d -prune -exec rm -rf {} +

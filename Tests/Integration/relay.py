@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A TCP relay that a test can cut: the network between a client and the proxy."""
+
+import socket
+import threading
+
+
+class Relay:
+    """Forwards a port of its own to another. `cut` breaks the connections there are; new ones work again."""
+
+    def __init__(self, port):
+        self._target = port
+        self._pairs = []
+        self._lock = threading.Lock()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", self._target))
+            with self._lock:
+                self._pairs.append((near, far))
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+
+    @staticmethod
+    def _pump(source, sink):
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+        except OSError:
+            pass
+        for side in (source, sink):
+            try:
+                side.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def cut(self):
+        with self._lock:
+            pairs, self._pairs = self._pairs, []
+        for pair in pairs:
+            for side in pair:
+                try:
+                    side.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+                side.close()
+
+    def close(self):
+        self._listener.close()
+        self.cut()

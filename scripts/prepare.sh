@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by the scripts beside it: what a build needs, found or installed, and one line where neither works.
+
+say() { printf '==> %s\n' "$*"; }
+
+die() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+# need_packages NAME...: installs the Debian packages that are missing.
+need_packages() {
+    local missing=() name
+    command -v dpkg-query >/dev/null || {
+        say "not a Debian system: taking it that these are installed: $*"
+        return
+    }
+    for name in "$@"; do
+        dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
+    done
+    [ ${#missing[@]} -eq 0 ] && return
+
+    local install=()
+    if [ "$(id -u)" -eq 0 ]; then
+        install=(env DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes apt-get)
+    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+        install=(sudo env DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes apt-get)
+    else
+        die "missing packages, and no root to install them: run  apt-get install ${missing[*]}"
+    fi
+    say "installing ${missing[*]}"
+    "${install[@]}" -qq update >/dev/null || die "apt-get update failed"
+    "${install[@]}" -qq install -y --no-install-recommends "${missing[@]}" >/dev/null \
+        || die "apt-get could not install ${missing[*]}"
+}
+
+# need_swift: the toolchain can't be had from Debian, so it is only looked for.
+need_swift() {
+    local hint="Swift 6.2 or newer is needed; get it from https://www.swift.org/install/linux/"
+    command -v swift >/dev/null || die "no swift on PATH. $hint"
+    local banner version
+    banner=$(swift --version 2>&1) || die "swift --version failed: $banner"
+    version=$(sed -nE 's/.*Swift version ([0-9]+\.[0-9]+).*/\1/p' <<<"$banner" | head -n 1)
+    [ -n "$version" ] || die "no version found in the answer of swift --version. $hint"
+    [ "$(printf '%s\n6.2\n' "$version" | sort -V | head -n 1)" = 6.2 ] || die "this is Swift $version. $hint"
+}
+
+# What the toolchain itself is linked against (curl stands for its library, whose package has a new name in each
+# release), and what compiling and linking takes beside it.
+build_packages=(
+    libncurses6 libxml2 curl
+    git ca-certificates g++ pkg-config make tzdata zlib1g-dev libsystemd-dev
+)
