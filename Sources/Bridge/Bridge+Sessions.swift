@@ -192,6 +192,7 @@ extension Bridge {
     ) {
         guard sessions.removeValue(forKey: session.key) != nil else { return }
         sessionsByID[session.id] = nil
+        defer { bufferedBytes -= session.countedBytes }
         let link = session.link.flatMap { links[$0] }
         for own in session.serverRequests.sorted() {
             failServerRequest(own, .clientGone, "the client's session has ended", .sessionEnded)

@@ -174,6 +174,7 @@ extension Bridge {
             )
             id = EventID(tag: session.eventTag, stream: number, sequence: stream.sequence).text
             session.streams[number] = stream
+            keepWithinBounds(session)
         }
         guard let exchange = stream.exchange else { return }
         effects.append(.send(exchange, ServerSentEvent(id: id, name: "message", data: message)))
@@ -197,6 +198,15 @@ extension Bridge {
         {
             session.backlogBytes -= oldest.readableBytes
         }
+        keepWithinBounds(session)
+    }
+
+    /// All sessions together may keep so much; over it, the one that wants to keep more forgets its oldest.
+    mutating func keepWithinBounds(_ session: Session) {
+        repeat {
+            bufferedBytes += session.bufferedBytes - session.countedBytes
+            session.countedBytes = session.bufferedBytes
+        } while bufferedBytes > configuration.maxBuffered && session.forgetOldest()
     }
 
     private mutating func flushBacklog(_ session: Session) {
@@ -204,6 +214,7 @@ extension Bridge {
             session.backlogBytes -= message.readableBytes
             deliver(message, to: session, stream: 0)
         }
+        keepWithinBounds(session)
     }
 
     mutating func refuseMethod(_ exchange: ExchangeID, allow: String) {

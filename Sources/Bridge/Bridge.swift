@@ -36,6 +36,8 @@ package struct Bridge: ~Copyable {
     var serverRequests: [Int: ServerRequest] = [:]
     var nextServerRequest = 1
     var exchanges: [ExchangeID: ExchangeUse] = [:]
+    /// Bytes kept for clients in all sessions.
+    var bufferedBytes = 0
 
     /// The time of the input being handled.
     var now = NIODeadline.uptimeNanoseconds(0)

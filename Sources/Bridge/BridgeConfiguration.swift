@@ -54,6 +54,8 @@ package struct BridgeConfiguration: Sendable {
     package var maxStoredEvents = 1000
     /// Bytes of events kept per session, at most.
     package var maxStoredBytes = 16 << 20
+    /// Bytes kept for clients in all sessions together, events and messages that wait for a stream, at most.
+    package var maxBuffered = 256 << 20
     /// What a client is told to wait before it comes back to a broken stream, in milliseconds.
     package var retryMilliseconds = 1000
     /// Messages that wait for a session to open a stream: how many, and how many bytes, at most.

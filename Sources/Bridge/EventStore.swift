@@ -25,9 +25,14 @@ struct EventStore {
     mutating func append(stream: Int, sequence: Int, data: ByteBuffer) {
         events.append(Stored(stream: stream, sequence: sequence, data: data))
         bytes += data.readableBytes
-        while events.count > maxEvents || bytes > maxBytes, let oldest = events.popFirst() {
-            bytes -= oldest.data.readableBytes
-        }
+        while events.count > maxEvents || bytes > maxBytes, removeOldest() {}
+    }
+
+    /// Forgets the oldest event; false when there is none.
+    mutating func removeOldest() -> Bool {
+        guard let oldest = events.popFirst() else { return false }
+        bytes -= oldest.data.readableBytes
+        return true
     }
 
     /// The events of `stream` that came after `sequence`, oldest first.

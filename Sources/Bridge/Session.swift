@@ -61,6 +61,8 @@ final class Session {
     /// Messages that wait for stream 0 to be opened.
     var backlog = CircularBuffer<ByteBuffer>()
     var backlogBytes = 0
+    /// What it keeps for its client, as last counted in the bridge's sum.
+    var countedBytes = 0
 
     init(
         key: SessionKey,
@@ -85,6 +87,16 @@ final class Session {
         self.streams = [0: OutStream(kind: transport == .sse ? .sse : .get)]
         self.openedAt = now
         self.lastActivity = now
+    }
+
+    var bufferedBytes: Int { (store?.bytes ?? 0) + backlogBytes }
+
+    /// Forgets the oldest of what is kept for the client; false when there is nothing.
+    func forgetOldest() -> Bool {
+        if store?.removeOldest() == true { return true }
+        guard let oldest = backlog.popFirst() else { return false }
+        backlogBytes -= oldest.readableBytes
+        return true
     }
 
     /// Whether any exchange of its is open.

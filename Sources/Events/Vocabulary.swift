@@ -28,6 +28,7 @@ package enum RejectReason: String, CaseIterable, Sendable {
     case queueFull = "queue_full"
     case sessionLimit = "session_limit"
     case connectionLimit = "connection_limit"
+    case overloaded
     case upstreamDown = "upstream_down"
     case shuttingDown = "shutting_down"
     case bodyTooLarge = "body_too_large"

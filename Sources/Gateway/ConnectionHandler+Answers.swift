@@ -102,6 +102,12 @@ extension ConnectionHandler {
         self.answer(Refusal(failure: .bodyTooLarge, message: message))
     }
 
+    func answerOverload() {
+        let limit = self.gateway.configuration.maxBuffered
+        let message = "requests of \(limit) bytes are coming in already; try again, or raise --max-buffered"
+        self.answer(Refusal(failure: .overloaded, message: message), retryAfter: 1)
+    }
+
     func answerTimeout() {
         let seconds = Double(self.gateway.configuration.readTimeout.nanoseconds) / 1e9
         self.answer(Refusal(failure: .requestTimeout, message: "the request did not arrive within \(seconds) s"))

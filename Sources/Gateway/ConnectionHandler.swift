@@ -33,6 +33,8 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
 
     private var exchange: ExchangeID?
     private var held = HeldParts()
+    /// How much of the gateway's room for bodies this connection takes.
+    private var keptBytes = 0
     private var isReplaying = false
     private var isReadPaused = false
     /// Between the first part of a read and its end, when one flush follows anyway.
@@ -64,6 +66,7 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
         self.timer?.cancel()
         self.timer = nil
         if self.machine.closed() { self.leaveExchange(.clientGone) }
+        self.releaseBody()
         self.gateway.connectionEnded(self, reason: self.closeReason)
         context.fireChannelInactive()
     }
@@ -168,8 +171,11 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
     }
 
     private func receive(_ bytes: ByteBuffer) {
-        switch self.machine.bodyReceived(bytes.readableBytes) {
+        let count = bytes.readableBytes
+        switch self.machine.bodyReceived(count, hasRoom: self.gateway.hasRoom(forBody: count)) {
         case .keep:
+            self.keptBytes += count
+            self.gateway.keptBodyBytes += count
             if self.request?.body.readableBytes == 0 {
                 self.request?.body = bytes
             } else {
@@ -178,6 +184,7 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
         case .drop: break
         case .refuse: self.dispatch()
         case .refuseBody: self.answerTooLarge()
+        case .refuseOverload: self.answerOverload()
         case .close: self.cut(reason: "too_much_input")
         }
     }
@@ -188,6 +195,7 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
 
     private func dispatch() {
         guard let request = self.request else { return }
+        self.releaseBody()
         let bridge = self.gateway.bridge
         switch request.route {
         case .post(let head):
@@ -204,6 +212,12 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
         case .readiness: self.answerReadiness()
         case .refused(let refusal): self.answer(refusal)
         }
+    }
+
+    /// The body has been handed on, or is not wanted any more.
+    private func releaseBody() {
+        self.gateway.keptBodyBytes -= self.keptBytes
+        self.keptBytes = 0
     }
 
     private func openExchange() -> ExchangeID {
@@ -225,6 +239,7 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
     /// The answer is written: takes the next request, or closes.
     func finish() {
         self.leaveExchange(nil)
+        self.releaseBody()
         self.request = nil
         switch self.machine.answered(now: self.gateway.eventLoop.now) {
         case .takeNext: self.replayHeldParts()

@@ -120,13 +120,20 @@ struct ConnectionStateMachine {
         case refuse
         /// Answer that the body is too large.
         case refuseBody
+        /// Answer that too much is coming in on all connections together.
+        case refuseOverload
         /// Enough was thrown away: cut the connection.
         case close
     }
 
-    mutating func bodyReceived(_ count: Int) -> BodyAction {
+    /// - Parameter hasRoom: Whether the bodies that are coming in on all connections leave room for this part.
+    mutating func bodyReceived(_ count: Int, hasRoom: Bool = true) -> BodyAction {
         switch self.state {
         case .body(let deadline, let received, let keepAlive, let isRefused):
+            guard hasRoom || isRefused else {
+                self.state = .waiting(keepAlive: false)
+                return .refuseOverload
+            }
             guard received + count <= self.limits.maxBodySize else {
                 self.state = .waiting(keepAlive: false)
                 return isRefused ? .refuse : .refuseBody

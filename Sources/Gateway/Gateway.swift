@@ -25,6 +25,9 @@ package final class Gateway: ExchangeOutput {
     /// Paths of Unix sockets to remove in the end.
     var socketPaths: [String] = []
 
+    /// Bytes of the bodies that are coming in, on all connections.
+    var keptBodyBytes = 0
+
     private var lastExchange: UInt64 = 0
     private var exchanges: [ExchangeID: ConnectionHandler] = [:]
     private var connections: [ObjectIdentifier: ConnectionHandler] = [:]
@@ -74,6 +77,8 @@ package final class Gateway: ExchangeOutput {
     func unregister(_ exchange: ExchangeID) { self.exchanges[exchange] = nil }
 
     // MARK: Connections
+
+    func hasRoom(forBody bytes: Int) -> Bool { self.keptBodyBytes + bytes <= self.configuration.maxBuffered }
 
     /// How many clients are connected, on both listeners.
     package var connectionCount: Int { self.connections.count }

@@ -40,6 +40,8 @@ package struct GatewayConfiguration: Sendable {
     package var transports = Transports.both
     /// The largest request body, in bytes.
     package var maxBodySize = 4 * 1024 * 1024
+    /// How many bytes of bodies may be coming in on all connections together.
+    package var maxBuffered = 256 * 1024 * 1024
     /// How long a connection may stay open between two requests.
     ///
     /// Longer than the 60 s after which nginx drops its idle upstream connections, so that it is never the proxy

@@ -20,6 +20,7 @@ struct Refusal: Equatable {
         case .bodyTooLarge: .bodyTooLarge
         case .requestTimeout: .slowRequest
         case .tooManyConnections: .connectionLimit
+        case .overloaded: .overloaded
         case .headersTooLarge, .notAcceptable, .unsupportedMediaType: .badHeader
         default: .badMessage
         }

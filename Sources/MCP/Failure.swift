@@ -19,6 +19,7 @@ package enum Failure: String, CaseIterable, Sendable {
     case bodyTooLarge = "body_too_large"
     case requestTimeout = "request_read_timeout"
     case tooManyConnections = "too_many_connections"
+    case overloaded
     // The message.
     case parseError = "parse_error"
     case invalidRequest = "invalid_request"
@@ -59,7 +60,7 @@ package enum Failure: String, CaseIterable, Sendable {
         case .parseError: -32700
         case .taskUnknown: -32602
         case .notShared, .clientCannot: -32601
-        case .hostRefused, .originRefused, .notFound, .methodNotAllowed, .tooManyConnections, .sessionLimit,
+        case .hostRefused, .originRefused, .notFound, .methodNotAllowed, .tooManyConnections, .overloaded, .sessionLimit,
             .shuttingDown, .queueFull, .upstreamUnavailable, .upstreamExited, .upstreamAnswerTooLarge,
             .upstreamAnswerInvalid, .noClient, .ambiguousClient, .clientGone:
             -32000
@@ -83,7 +84,7 @@ package enum Failure: String, CaseIterable, Sendable {
         case .bodyTooLarge: 413
         case .unsupportedMediaType: 415
         case .headersTooLarge: 431
-        case .tooManyConnections, .sessionLimit, .shuttingDown: 503
+        case .tooManyConnections, .overloaded, .sessionLimit, .shuttingDown: 503
         case .malformedRequest, .parseError, .invalidRequest, .batchNotAllowed, .idInUse, .missingSession,
             .unsupportedVersion, .statelessRevision, .alreadyInitialized, .unknownEventID:
             400

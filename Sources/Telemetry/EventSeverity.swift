@@ -73,7 +73,7 @@ extension RejectReason {
     fileprivate var severity: Severity {
         switch self {
         // A limit of the proxy is reached, or a browser or a name is where it should not be.
-        case .queueFull, .sessionLimit, .connectionLimit, .upstreamDown, .badHost, .badOrigin: .warning
+        case .queueFull, .sessionLimit, .connectionLimit, .overloaded, .upstreamDown, .badHost, .badOrigin: .warning
         case .bodyTooLarge, .slowRequest, .forbiddenTask: .notice
         case .shuttingDown, .badHeader, .badMessage, .unknownSession, .unsupportedVersion, .notFound: .info
         }

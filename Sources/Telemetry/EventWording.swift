@@ -118,6 +118,7 @@ extension RejectReason {
         case .queueFull: "too many calls wait for the server"
         case .sessionLimit: "too many sessions"
         case .connectionLimit: "too many connections"
+        case .overloaded: "too many bytes are coming in"
         case .upstreamDown: "the server is down"
         case .shuttingDown: "the proxy stops"
         case .bodyTooLarge: "the body is too large"

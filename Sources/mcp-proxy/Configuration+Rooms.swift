@@ -23,6 +23,7 @@ extension Configuration {
         bridge.maxSessions = maxSessions
         bridge.maxInFlight = maxInFlight
         bridge.maxQueue = queue
+        bridge.maxBuffered = maxBuffered
         bridge.requestTimeout = requestTimeout
         bridge.maxRequestTime = maxRequestTime
         bridge.connectionTimeout = connectionTimeout
@@ -54,6 +55,7 @@ extension Configuration {
             gateway.sseEndpoint = sse ?? gateway.sseEndpoint
         }
         gateway.maxBodySize = maxBodySize ?? Int(Int32.max)
+        gateway.maxBuffered = maxBuffered
         // A connection without an idle limit still ends with its client: TCP keep-alive sees to dead ones.
         gateway.keepAliveTimeout = keepAliveTimeout ?? .hours(24 * 365)
         gateway.readTimeout = readTimeout

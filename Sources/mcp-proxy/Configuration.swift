@@ -38,6 +38,8 @@ struct Configuration: Sendable, Equatable {
     var maxBodySize: Int?
     /// Bytes of one message of the child.
     var maxLine: Int
+    /// Bytes that requests coming in, and what is kept for clients, may each take in all.
+    var maxBuffered: Int
 
     /// For the child's first handshake.
     var connectionTimeout: TimeAmount
@@ -103,6 +105,7 @@ extension Configuration {
         let bodySize = try reader.integer(.maxBodySize)
         maxBodySize = bodySize == 0 ? nil : bodySize
         maxLine = try reader.integer(.maxLine)
+        maxBuffered = try reader.integer(.maxBuffered)
         connectionTimeout = try reader.time(.connectionTimeout)
         requestTimeout = try reader.time(.requestTimeout)
         maxRequestTime = try reader.time(.maxRequestTime)

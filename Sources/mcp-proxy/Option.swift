@@ -8,7 +8,7 @@ struct Option: Sendable {
         case port, host, streamEndpoint, sseEndpoint, server, healthEndpoint
         case env, envFile, passEnvironment, cwd, shell
         case isolation, clientCapabilities, stateless, eventStore, eventStoreMaxEvents, eventStoreMaxBytes
-        case maxSessions, maxConnections, maxInFlight, queue, maxBodySize, maxLine
+        case maxSessions, maxConnections, maxInFlight, queue, maxBodySize, maxLine, maxBuffered
         case connectionTimeout, requestTimeout, maxRequestTime, clientRequestTimeout, sessionIdleTimeout
         case streamAfter, keepAliveInterval, keepAliveTimeout, readTimeout, gracefulShutdownTimeout
         case allowOrigin, allowHost, strictHost

@@ -168,6 +168,14 @@ extension Option {
             metavar: "SIZE",
             "longest message of the child"
         ),
+        Option(
+            .maxBuffered,
+            .size(1024...maximumBytes, zeroIsOff: false),
+            default: "256MiB",
+            .limits,
+            metavar: "SIZE",
+            "bytes of requests coming in, and of events kept, in all"
+        ),
     ]
 
     private static let timeouts: [Option] = [

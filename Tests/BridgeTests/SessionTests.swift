@@ -135,6 +135,22 @@ struct SessionTests {
         #expect(store.bytes == 100)
     }
 
+    @Test("all sessions together keep no more than allowed; what an ended one kept makes room")
+    func storeOfAll() throws {
+        let world = World.ready { $0.maxBuffered = 300 }
+        let (first, second) = (try world.openSession(), try world.openSession())
+        let note = #"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#
+        for _ in 0..<10 { world.childSays(note) }
+        let kept = [first, second].map { world.messages(world.get(session: $0)).count }
+        #expect(kept.reduce(0, +) * note.utf8.count <= 300)
+        #expect(kept.reduce(0, +) >= 3)
+        world.delete(session: first)
+        for _ in 0..<10 { world.childSays(note) }
+        #expect(world.bufferedBytes <= 300)
+        world.delete(session: second)
+        #expect(world.bufferedBytes == 0)
+    }
+
     @Test("a second GET takes over from the first, which may hang on a dead connection")
     func takeOver() throws {
         let world = World.ready()

@@ -215,6 +215,7 @@ final class World {
     var isDrained: Bool { bridge.isDrained }
     var readiness: Readiness { bridge.readiness }
     var sessionCount: Int { bridge.sessionCount }
+    var bufferedBytes: Int { bridge.bufferedBytes }
 
     // MARK: Shorthands
 

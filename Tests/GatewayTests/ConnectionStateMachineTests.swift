@@ -71,6 +71,13 @@ import Testing
         #expect(self.machine.endReceived() == false)
     }
 
+    @Test mutating func refusesABodyWhenTooMuchIsComingInAltogether() {
+        #expect(self.machine.headReceived(.init(), now: .second(1)) == .receiveBody)
+        #expect(self.machine.bodyReceived(10) == .keep)
+        #expect(self.machine.bodyReceived(10, hasRoom: false) == .refuseOverload)
+        #expect(self.machine.answered(now: .second(1)) == .closeOutput)
+    }
+
     @Test mutating func throwsTheBodyOfARefusedRequestAwayAndGoesOn() {
         #expect(self.machine.headReceived(.init(contentLength: 50, isRefused: true), now: .second(1)) == .receiveBody)
         #expect(self.machine.bodyReceived(50) == .drop)

@@ -171,6 +171,20 @@ import Testing
         #expect(server.sink.lines == ["rejected body_too_large", "closed server"])
     }
 
+    @Test func refusesWhatAllConnectionsTogetherCannotHold() async throws {
+        let server = try await TestServer(configure: { $0.maxBuffered = 1000 }, setUp: Self.echo)
+        let hoarder = try RawClient(port: server.port)
+        hoarder.send("POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n")
+        hoarder.send("Content-Length: 901\r\n\r\n" + String(repeating: "x", count: 900))
+        while try await server.keptBodyBytes() < 900 { await Task.yield() }
+        let other = try RawClient(port: server.port)
+        other.send(EmbeddedConnection.post(String(repeating: "x", count: 200)))
+        #expect(try other.readToEnd().hasPrefix("HTTP/1.1 503 "))
+        hoarder.close()
+        try await server.stop()
+        #expect(server.sink.news.contains("rejected overloaded"))
+    }
+
     @Test func doesNotReadARefusedBodyForEver() async throws {
         let server = try await TestServer { $0.maxBodySize = 1000 }
         let client = try RawClient(port: server.port)

@@ -15,6 +15,12 @@ final class TestServer: Sendable {
     private let gateway: NIOLoopBound<Gateway>
     private let bridge: NIOLoopBound<RecordingBridge>
 
+    /// Bytes of bodies that have come in and wait for the rest.
+    func keptBodyBytes() async throws -> Int {
+        let gateway = self.gateway
+        return try await self.loop.submit { gateway.value.keptBodyBytes }.get()
+    }
+
     /// - Parameter setUp: Called on the loop before it listens.
     init(
         configure: (inout GatewayConfiguration) -> Void = { _ in },
