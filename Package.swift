@@ -56,7 +56,7 @@ let package = Package(
             name: "mcp-proxy",
             dependencies: [
                 "JSONRPC", "MCP", "Events", "Telemetry", "Upstream", "Bridge", "Gateway",
-                nio, nioPosix, lifecycle, signals, log, yams,
+                nio, nioPosix, lifecycle, signals, log,
             ],
             swiftSettings: settings
         ),
@@ -89,7 +89,7 @@ let package = Package(
         ),
         .testTarget(
             name: "CommandLineTests",
-            dependencies: ["mcp-proxy", "Bridge", "Gateway", "Telemetry", nio],
+            dependencies: ["mcp-proxy", "Bridge", "Gateway", "Telemetry", nio, yams],
             swiftSettings: settings
         ),
     ]

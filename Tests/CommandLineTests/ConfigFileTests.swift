@@ -55,7 +55,7 @@ import Testing
             "port: [1, 2]\n",
             "/c:1: port has a value of the wrong shape; give a plain value, or a list where --help says so"
         ),
-        ("port: 1\nport: 2\n", "/c:1: the key 'port' is given more than once; remove all but one"),
+        ("port: 1\nport: 2\n", "/c:2: the key 'port' is given more than once; remove all but one"),
         (
             "max-line: 1M\nmaxLine: 2M\n",
             "/c:2: the key 'maxLine' is given more than once; remove all but one"
@@ -65,7 +65,11 @@ import Testing
         ("command: 'a \"b'\n", "/c:1: command has a quote without its end; close the quote"),
         (
             "env: { TOKEN: geheim\nport: 1\n",
-            "/c:2: not valid YAML (did not find expected ',' or '}'); mend the line"
+            "/c:2: not valid YAML (expected ',' or '}'); mend the line"
+        ),
+        (
+            "env: { TOKEN: &geheim x }\n",
+            "/c:1: anchors are not supported in configuration files; write the values plainly, or in quotes"
         ),
     ])
     func errors(text: String, line: String) {
