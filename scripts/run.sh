@@ -25,7 +25,7 @@ hints() {
 The demo server is at $url/mcp (Streamable HTTP) and $url/sse (HTTP+SSE). Ctrl-C stops it.
 To try in another terminal:
 
-  curl -s $url/readyz
+  curl -s $url/readyz; echo
 
   post() { curl -s $url/mcp -H 'Content-Type: application/json' \\
       -H 'Accept: application/json, text/event-stream' "\$@"; echo; }

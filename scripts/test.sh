@@ -6,7 +6,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 . scripts/prepare.sh
 
-workers=${WORKERS:-$(n=$(nproc); echo $((n < 2 ? 2 : n > 4 ? 4 : n)))}
+workers=${WORKERS:-$(n=$(($(nproc) * 2)); echo $((n > 4 ? 4 : n)))}
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
 passed=0
@@ -40,9 +40,12 @@ must() {
 
 lint() { make --no-print-directory lint; }
 
+# Says all there is to say of a failure, and one line otherwise.
 swift_tests() {
-    swift test --skip-build 2>&1 | tee "$log/swift"
-    return "${PIPESTATUS[0]}"
+    local status=0
+    swift test --skip-build >"$log/swift" 2>&1 || status=$?
+    if [ $status -eq 0 ]; then grep 'Test run with' "$log/swift"; else cat "$log/swift"; fi
+    return $status
 }
 
 # integration_tests LOG ARGUMENT...: runs those that the arguments of pytest choose.

@@ -11,16 +11,18 @@ python=${PYTHON:-python3}
 
 # Builds the environment of one requirements file.
 make_venv() {
-    local requirements=$1 name venv log
+    local requirements=$1 name venv log stamp
     name=$(basename "$requirements" .txt)
     name=${name#requirements-}
     venv=.venvs/$name
-    cmp -s "$requirements" "$venv/installed.txt" && return
+    # An environment can't be moved, and is bound to its interpreter.
+    stamp="$PWD with $("$python" -c 'import sys; print(sys.executable, sys.version)'), $(cat "$requirements")"
+    [ "$(cat "$venv/stamp" 2>/dev/null)" = "$stamp" ] && return
     log=.venvs/$name.log
     rm -rf "$venv"
     if "$python" -m venv "$venv" >"$log" 2>&1 \
         && "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements" >>"$log" 2>&1; then
-        cp "$requirements" "$venv/installed.txt"
+        printf '%s\n' "$stamp" >"$venv/stamp"
         say "made .venvs/$name"
     else
         cat "$log" >&2

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import NIOCore
+
 import Events
 import JSONRPC
 import MCP
-import NIOCore
 
 // A call's way to the child and its one answer.
 extension Bridge {
@@ -15,6 +16,14 @@ extension Bridge {
         session.inFlight[id] = call.id
         if let exchange = call.exchange { exchanges[exchange] = .call(call) }
         if call.acceptsEventStream, call.method != .initialize { call.streamAt = now + configuration.streamAfter }
+        wake(at: call.nextDeadline)
+    }
+
+    /// There is news of a call: it gets its whole time again. While its client is being asked something, it has as
+    /// long as the client.
+    mutating func extendDeadline(of call: Call, _ session: Session) {
+        let questions = session.serverRequests.compactMap { serverRequests[$0]?.deadline }
+        call.deadline = max(now, questions.max() ?? now) + configuration.requestTimeout
         wake(at: call.nextDeadline)
     }
 
@@ -69,7 +78,7 @@ extension Bridge {
         call.sentAt = now
         link.inFlight += 1
         if call.mayAsk, let session = call.session { link.turns.started(session.key) }
-        write(link, line)
+        write(link, line, call: call.id)
     }
 
     /// Sends what waits, in order, as far as the child and the turns allow.
@@ -96,6 +105,25 @@ extension Bridge {
         }
     }
 
+    /// A call met a process that was already gone: nobody can have read it, so it waits for the next one.
+    package mutating func upstreamWriteFailed(link id: Int, call: Int, line: ByteBuffer, now: NIODeadline) {
+        self.now = now
+        guard let link = links[id], let call = calls[call], call.link == id else { return }
+        link.isWritable = false
+        childIsDone(with: call, link)
+        guard call.phase == .sent else { return calls[call.id] = nil }
+        link.inFlight -= 1
+        call.phase = .waiting
+        call.sentAt = nil
+        call.line = line
+        call.isQueued = true
+        // Before those that came after it.
+        let index = link.waiting.firstIndex { $0.id > call.id } ?? link.waiting.endIndex
+        link.waiting.insert(call, at: index)
+        link.waitingCount += 1
+        link.waitingBytes += line.readableBytes
+    }
+
     private func unqueue(_ call: Call, _ link: Link) {
         call.isQueued = false
         link.waitingCount -= 1
@@ -104,10 +132,10 @@ extension Bridge {
 
     /// Hands a line to the child. The shell reports after each round whether stdin still takes more; until then a
     /// round is bounded here.
-    mutating func write(_ link: Link, _ line: ByteBuffer) {
+    mutating func write(_ link: Link, _ line: ByteBuffer, call: CallID? = nil) {
         link.unconfirmedBytes += line.readableBytes
         if link.unconfirmedBytes > Link.maxUnconfirmedBytes { link.isWritable = false }
-        effects.append(.write(link: link.id, line))
+        effects.append(.write(link: link.id, line, call: call))
     }
 
     /// Sends an answer or a notification, ahead of waiting calls.
@@ -256,7 +284,11 @@ extension Bridge {
         guard calls[call.id] != nil, let link = links[call.link] else { return calls[call.id] = nil }
         switch call.phase {
         case .waiting:
-            if call.isQueued { unqueue(call, link) }
+            if call.isQueued {
+                unqueue(call, link)
+                call.line = nil
+                link.forgetEndedWaiters()
+            }
             call.phase = .abandoned(since: now)
             calls[call.id] = nil
         case .sent where call.isAnswered:
@@ -291,7 +323,7 @@ extension Bridge {
 
     /// The child answered a call.
     mutating func answered(_ call: Call, _ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
-        if call.mayAsk, let session = call.session { link.turns.finished(session.key, wasLingering: call.lingers) }
+        childIsDone(with: call, link)
         defer { pump(link) }
         guard case .client(let session, let id) = call.origin else {
             calls[call.id] = nil
@@ -299,7 +331,7 @@ extension Bridge {
         }
         guard call.isLive else {
             calls[call.id] = nil
-            if call.lingers { link.lingering -= 1 }
+            if envelope.kind == .result { undo(call, message, envelope, link) }
             return emit(.answerDropped(method: call.method))
         }
         call.isAnswered = true
@@ -316,6 +348,30 @@ extension Bridge {
             errorCode: code,
             isFromChild: true
         )
+    }
+
+    /// The child works on a call no more: its answer came, of use or not.
+    func childIsDone(with call: Call, _ link: Link) {
+        guard call.mayAsk, let session = call.session else { return }
+        link.turns.finished(session.key, wasLingering: call.lingers)
+        if call.lingers { link.lingering -= 1 }
+    }
+
+    /// Takes back what a call established in the child whose client is gone.
+    private mutating func undo(_ call: Call, _ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
+        switch call.aftermath {
+        case .subscribe(let uri) where link.subscriptions[uri] == nil:
+            _ = ask(link, .standingState, .resourcesUnsubscribe) {
+                Messages.subscription(id: $0, method: .resourcesUnsubscribe, uri: uri)
+            }
+        case .createTask:
+            guard let range = envelope[.resultTaskID] else { return }
+            let id = message.text(range)
+            _ = ask(link, .standingState, .tasksCancel) {
+                Messages.request(id: $0, method: .tasksCancel, params: #"{"taskId":\#(id)}"#)
+            }
+        default: break
+        }
     }
 
     /// Keeps what the answer established.
@@ -336,9 +392,16 @@ extension Bridge {
         case .unsubscribe(let uri):
             guard session.subscriptions.remove(uri) != nil else { return }
             link.release(uri)
+            // Another session subscribed while the child was being told that nobody does.
+            guard link.subscriptions[uri] != nil else { return }
+            _ = ask(link, .standingState, .resourcesSubscribe) {
+                Messages.subscription(id: $0, method: .resourcesSubscribe, uri: uri)
+            }
         case .createTask:
             guard let id = envelope[.resultTaskID].flatMap({ message.string($0) }) else { return }
-            if session.tasks.count < Link.maxTasks { session.tasks.insert(id) }
+            // An id the child gives out again names the new task, and is the new owner's.
+            for other in activeSessions(on: link) { _ = other.tasks.remove(id) }
+            session.tasks.insert(id)
             if let token = call.progressToken, link.taskTokens.count < Link.maxTasks {
                 link.taskTokens[call.id] = (session.key, token)
             }
@@ -353,8 +416,19 @@ extension Link {
     static let maxControlBytes = 16 << 20
     /// Cancelled calls that are remembered although the child has not answered them for long.
     static let maxLingering = 10_000
-    /// Tasks remembered per session and per child.
+    /// Tasks whose progress is followed per child.
     static let maxTasks = 1000
+    /// Resources a session may subscribe to, and the bytes of each URI.
+    static let maxSubscriptions = 1000
+    static let maxURILength = 8192
+    /// Requests of the child that clients may be asked at a time.
+    static let maxServerRequests = 1000
+
+    /// Calls that were cancelled while they waited must not pile up behind one that waits.
+    func forgetEndedWaiters() {
+        guard waiting.count > 2 * waitingCount + 64 else { return }
+        waiting.removeAll { $0.phase != .waiting }
+    }
 
     /// Why it takes no calls, for those whose calls are refused.
     var unavailability: String {

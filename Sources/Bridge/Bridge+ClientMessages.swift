@@ -68,14 +68,15 @@ extension Bridge {
             return refuseCall(call, .idInUse, "id \(id.token) is already in use by a request in flight")
         }
         register(call, session, id)
-        guard incoming.method != .initialize else { return initialize(incoming, call, from: session) }
         guard !isDraining else { return fail(call, .shuttingDown, "the proxy is shutting down") }
-        guard let linkID = session.link, let link = links[linkID] else {
+        guard incoming.method != .initialize else { return initialize(incoming, call, from: session) }
+        guard incoming.method != .ping else {
+            return answer(call, with: Messages.emptyResult(id: id), outcome: .ok)
+        }
+        guard session.phase == .active, let linkID = session.link, let link = links[linkID] else {
             return fail(call, .invalidRequest, "send initialize first")
         }
         switch incoming.method {
-        case .ping:
-            answer(call, with: Messages.emptyResult(id: id), outcome: .ok)
         case .loggingSetLevel where link.role == .shared:
             setLevel(incoming, call, session, link)
         case .loggingSetLevel:
@@ -115,6 +116,10 @@ extension Bridge {
         let holders = link.subscriptions[uri, default: 0]
         let isHolder = session.subscriptions.contains(uri)
         if incoming.method == .resourcesSubscribe {
+            guard session.subscriptions.count < Link.maxSubscriptions, uri.utf8.count <= Link.maxURILength else {
+                let limits = "\(Link.maxSubscriptions) resources, with URIs of \(Link.maxURILength) bytes"
+                return fail(call, .subscriptionLimit, "a session may subscribe to \(limits); unsubscribe from some")
+            }
             guard holders == 0 else {
                 if !isHolder {
                     session.subscriptions.insert(uri)
@@ -158,7 +163,7 @@ extension Bridge {
         case .initialized:
             guard link.role != .shared else { return }
             link.clientIsInitialized = true
-            writeControl(link, incoming.message.terminated())
+            tell(incoming, link)
         case .cancelled:
             guard let id = incoming.token(.requestID), let callID = session.inFlight[id], let call = calls[callID],
                 let range = incoming.envelope[.requestID], call.method != .initialize
@@ -169,10 +174,16 @@ extension Bridge {
             return
         case .progress:
             guard !session.serverRequests.isEmpty else { return }
-            writeControl(link, incoming.message.terminated())
+            tell(incoming, link)
         default:
-            writeControl(link, incoming.message.terminated())
+            tell(incoming, link)
         }
+    }
+
+    /// Passes a notification on, to a child that is there and has finished its handshake.
+    private mutating func tell(_ incoming: Incoming, _ link: Link) {
+        guard link.phase == .ready else { return }
+        writeControl(link, incoming.message.terminated())
     }
 
     /// The client's answer to a request of the child.
@@ -184,8 +195,7 @@ extension Bridge {
         }
         forget(serverRequest: own, .answered)
         for id in session.inFlight.values {
-            guard let call = calls[id], call.mayAsk else { continue }
-            call.deadline = now + configuration.requestTimeout
+            if let call = calls[id], call.mayAsk { extendDeadline(of: call, session) }
         }
         writeControl(link, incoming.message.splicing(.init(range, request.childID.token), newline: true))
     }

@@ -8,14 +8,15 @@ import NIOCore
 // What a child's message means, and whose it is.
 extension Bridge {
     /// Takes one message of the child.
-    mutating func receive(_ message: ByteBuffer, from link: Link) {
+    ///
+    /// - Parameter isInBatch: Whether it is a member of a batch, where there are no further batches.
+    mutating func receive(_ message: ByteBuffer, from link: Link, isInBatch: Bool = false) {
         let envelope: Envelope
         do throws(ScanError) {
             envelope = try Envelope.scan(message)
-        } catch .batch {
-            return receiveBatch(message, from: link)
         } catch {
-            return reportUnreadable(error, link)
+            if error == .batch, !isInBatch { return receiveBatch(message, from: link) }
+            return reportUnreadable(error, message, link)
         }
         var message = message
         if envelope.hasLineBreaks { message.flattenLineBreaks() }
@@ -29,16 +30,16 @@ extension Bridge {
     /// Only servers of 2025-03-26 may send batches; taking one apart costs nothing, so any child's is.
     private mutating func receiveBatch(_ message: ByteBuffer, from link: Link) {
         do throws(ScanError) {
-            for range in try Batch.split(message) { receive(message.slice(range), from: link) }
+            for range in try Batch.split(message) { receive(message.slice(range), from: link, isInBatch: true) }
         } catch {
-            reportUnreadable(error, link)
+            reportUnreadable(error, message, link)
         }
     }
 
-    private mutating func reportUnreadable(_ error: ScanError, _ link: Link) {
-        let (_, id, violation) = error.asFailure
-        emit(.protocolViolation(peer: .server, kind: violation, detail: error.explanation))
-        guard let call = openCall(id, link) else { return }
+    /// A message that cannot be read fails the call it answers. A request has an id too, which is the child's own.
+    private mutating func reportUnreadable(_ error: ScanError, _ message: ByteBuffer, _ link: Link) {
+        emit(.protocolViolation(peer: .server, kind: error.asFailure.2, detail: error.explanation))
+        guard let call = openCall(Envelope.answeredID(inUnreadable: message), link) else { return }
         failAnswered(
             call,
             link,
@@ -57,12 +58,14 @@ extension Bridge {
 
     /// The child's answer came and is of no use.
     mutating func failAnswered(_ call: Call, _ link: Link, _ failure: Failure, _ message: String) {
-        if call.mayAsk, let session = call.session { link.turns.finished(session.key, wasLingering: call.lingers) }
+        childIsDone(with: call, link)
         if call.isLive {
             call.isAnswered = true
             fail(call, failure, message)
         }
         calls[call.id] = nil
+        // A session's own handshake: without it there is no session.
+        if call.method == .initialize, let session = call.session { close(session, .initializeFailed) }
         if case .own(.handshake) = call.origin {
             effects.append(.fail(link: link.id, .handshakeFailed, detail: message))
         }
@@ -95,6 +98,9 @@ extension Bridge {
                 .protocolViolation(peer: .server, kind: .unmatchedID, detail: "an id in use was used for a new request")
             )
         }
+        guard link.serverRequests.count < Link.maxServerRequests else {
+            return refuse(childID, method, link, .queueFull, "too many requests are open with clients", .noSession)
+        }
         guard let session = owner(of: message, envelope, link, method, childID) else { return }
         let isURLMode = envelope[.mode].flatMap { message.string($0) } == "url"
         let needed = ClientCapabilities.needed(for: method, isURLMode: isURLMode)
@@ -110,9 +116,7 @@ extension Bridge {
                 .undeclared
             )
         }
-        if isURLMode, let id = envelope[.elicitationID].flatMap({ message.string($0) }),
-            session.elicitations.count < 100
-        {
+        if isURLMode, let id = envelope[.elicitationID].flatMap({ message.string($0) }) {
             session.elicitations.insert(id)
         }
         let own = nextServerRequest
@@ -132,8 +136,7 @@ extension Bridge {
         wake(at: request.deadline)
         // A human may be asked: the calls that wait for it have as long as the human.
         for id in session.inFlight.values {
-            guard let call = calls[id], call.mayAsk else { continue }
-            call.deadline = max(call.deadline, request.deadline + configuration.requestTimeout)
+            if let call = calls[id], call.mayAsk { extendDeadline(of: call, session) }
         }
         deliver(message.splicing(.init(idRange, String(own)), newline: false), to: session, stream: stream)
         // What its answer needs may wait behind other sessions.
@@ -153,10 +156,10 @@ extension Bridge {
             refuse(childID, method, link, .noClient, "the client's session has ended", .noSession)
             return nil
         }
-        if let task = envelope[.metaRelatedTaskID].flatMap({ message.string($0) }),
-            let session = activeSessions(on: link).first(where: { $0.tasks.contains(task) })
-        {
-            return session
+        // A request that names its task belongs to the owner of the task and to nobody else.
+        if let owner = taskOwner(message, envelope, link) {
+            if owner == nil { refuse(childID, method, link, .noClient, "the session of this task has ended", .noSession) }
+            return owner
         }
         switch link.turns.owner {
         case .session(let key):
@@ -246,7 +249,7 @@ extension Bridge {
             }
         case .elicitationComplete:
             guard let id = envelope[.elicitationID].flatMap({ message.string($0) }) else { return }
-            for session in activeSessions(on: link) where session.elicitations.remove(id) != nil {
+            for session in activeSessions(on: link) where session.elicitations.remove(id) {
                 deliver(message, to: session, stream: 0)
             }
         case .tasksStatus where link.role == .shared:
@@ -255,12 +258,29 @@ extension Bridge {
                 deliver(message, to: session, stream: 0)
             }
         default:
-            unknownNotification(message, method, link)
+            unknownNotification(message, envelope, method, link)
         }
     }
 
+    /// Whose task a message of a shared child names: nil when it names none, nil inside when it is nobody's (any more).
+    private func taskOwner(_ message: ByteBuffer, _ envelope: Envelope, _ link: Link) -> Session?? {
+        guard link.role == .shared, let task = envelope[.metaRelatedTaskID].flatMap({ message.string($0) }) else {
+            return nil
+        }
+        return .some(activeSessions(on: link).first { $0.tasks.contains(task) })
+    }
+
     /// A notification that names nobody: to the one it can belong to, to everybody when it can belong to no call.
-    private mutating func unknownNotification(_ message: ByteBuffer, _ method: Method, _ link: Link) {
+    private mutating func unknownNotification(
+        _ message: ByteBuffer,
+        _ envelope: Envelope,
+        _ method: Method,
+        _ link: Link
+    ) {
+        if let owner = taskOwner(message, envelope, link) {
+            if let owner { deliver(message, to: owner, stream: 0) }
+            return
+        }
         let active = activeSessions(on: link)
         if link.role != .shared { return active.forEach { deliver(message, to: $0, stream: 0) } }
         switch link.turns.owner {
@@ -288,7 +308,7 @@ extension Bridge {
             )
         }
         guard call.isLive, let session = call.session else { return }
-        call.deadline = now + configuration.requestTimeout
+        extendDeadline(of: call, session)
         let forClient = message.splicing(.init(range, clientToken), newline: false)
         deliver(forClient, to: session, stream: stream(of: call, session))
     }
@@ -297,12 +317,13 @@ extension Bridge {
     private mutating func log(_ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
         let level = envelope[.level].flatMap { message.string($0) } ?? ""
         let active = activeSessions(on: link)
-        let isSafe =
+        var isSafe =
             switch link.turns.owner {
             case .nobody: true
-            case .session(let key): sessions[key] != nil
+            case .session(let key): active.first?.key == key
             case .ambiguous: false
             }
+        if let owner = taskOwner(message, envelope, link) { isSafe = owner != nil }
         guard active.count == 1, isSafe || link.role != .shared else {
             return emit(.upstreamLog(link: link.id, level: String(level.prefix(16)), bytes: message.readableBytes))
         }
@@ -310,13 +331,13 @@ extension Bridge {
         deliver(message, to: active[0], stream: streamForServerMessage(to: active[0]))
     }
 
-    /// Who subscribed to a resource. A child may name a part of what was subscribed to; one that names something
-    /// else altogether is believed, and everybody who subscribed to anything is told.
+    /// Who subscribed to a resource, or to one it is a part of. A child that names something else altogether is
+    /// believed when it has one client only: a URI can tell what another client works on.
     private func subscribers(of uri: String, _ link: Link) -> [Session] {
         let active = activeSessions(on: link)
         let exact = active.filter { $0.subscriptions.contains(uri) }
         guard exact.isEmpty else { return exact }
         let parents = active.filter { $0.subscriptions.contains { uri.hasPrefix($0) } }
-        return parents.isEmpty ? active.filter { !$0.subscriptions.isEmpty } : parents
+        return parents.isEmpty && active.count == 1 ? active : parents
     }
 }

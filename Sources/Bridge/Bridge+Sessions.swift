@@ -15,7 +15,9 @@ extension Bridge {
             refuse(exchange, .shuttingDown, "the proxy is shutting down", id: id)
             return nil
         }
-        guard sessions.count < configuration.maxSessions else {
+        // Children that are still being stopped count too: who opens and ends sessions must not outrun them.
+        let children = configuration.isolation == .session ? links.count : 0
+        guard sessions.count < configuration.maxSessions, children < 2 * configuration.maxSessions + 2 else {
             let message = "\(sessions.count) sessions are open (--max-sessions \(configuration.maxSessions)); try later"
             refuse(exchange, .sessionLimit, message, id: id)
             return nil
@@ -70,7 +72,8 @@ extension Bridge {
 
     /// `initialize`: answered from what the shared child said, or passed on to a child of the session's own.
     mutating func initialize(_ incoming: Incoming, _ call: Call, from session: Session) {
-        guard session.phase == .initializing || session.isEphemeral else {
+        let isFirst = !session.inFlight.values.contains { $0 != call.id && calls[$0]?.method == .initialize }
+        guard session.isEphemeral || session.phase == .initializing && isFirst else {
             return fail(call, .alreadyInitialized, "this session is already initialized")
         }
         call.deadline = now + configuration.connectionTimeout
@@ -133,7 +136,7 @@ extension Bridge {
         let link = spare ?? openLink(role: .exclusive(session.key))
         link.role = .exclusive(session.key)
         session.link = link.id
-        if !isDraining { openLink(role: .spare) }
+        openSpare()
         // A child must be asked for a revision that has a handshake; one that was not asked for any counts as old.
         let revision = "\"\(session.revision.rawValue)\""
         let line: ByteBuffer
@@ -192,7 +195,6 @@ extension Bridge {
     ) {
         guard sessions.removeValue(forKey: session.key) != nil else { return }
         sessionsByID[session.id] = nil
-        defer { bufferedBytes -= session.countedBytes }
         let link = session.link.flatMap { links[$0] }
         for own in session.serverRequests.sorted() {
             failServerRequest(own, .clientGone, "the client's session has ended", .sessionEnded)
@@ -207,6 +209,8 @@ extension Bridge {
         }
         for number in session.streams.keys.sorted() { finish(stream: number, of: session, .sessionEnded) }
         if let link { release(session, link) }
+        bufferedBytes -= session.countedBytes
+        session.clear()
         guard !session.isEphemeral else { return }
         emit(
             .sessionClosed(

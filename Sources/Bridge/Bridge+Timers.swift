@@ -36,15 +36,22 @@ extension Bridge {
     }
 
     private mutating func linger(_ call: Call, _ since: NIODeadline) {
-        guard !call.lingers, let session = call.session, let link = links[call.link] else { return }
+        guard let session = call.session, let link = links[call.link] else { return }
+        // Many servers never answer what was cancelled. No call runs for longer than a call may last.
+        if call.hardDeadline <= now {
+            calls[call.id] = nil
+            childIsDone(with: call, link)
+            return pump(link)
+        }
+        wake(at: call.hardDeadline)
+        guard call.mayAsk, !call.lingers else { return }
         let end = since + configuration.abandonedTurnGrace
         guard end <= now else { return wake(at: end) }
-        // Many servers never answer what was cancelled. What can still ask something must stay in the books of the
-        // turns; the call itself need not, nor need more of them be known than the child could ever answer.
-        guard call.mayAsk, link.lingering < Link.maxLingering else { return calls[call.id] = nil }
-        link.lingering += 1
         call.lingers = true
         link.turns.lingers(session.key)
+        link.lingering += 1
+        // Past this many, the turns alone remember, for as long as the process lives, that one might still ask.
+        if link.lingering > Link.maxLingering { calls[call.id] = nil }
         pump(link)
     }
 

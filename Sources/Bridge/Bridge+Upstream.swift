@@ -55,7 +55,7 @@ extension Bridge {
     package mutating func upstreamExited(_ exit: Event.UpstreamExit, now: NIODeadline) {
         self.now = now
         guard let link = links[exit.link] else { return }
-        let wasUp = link.phase == .ready
+        let wasShakingHands = link.phase == .initializing
         let lost = calls.values.filter { $0.link == link.id && $0.phase != .waiting }
         var exit = exit
         exit.inFlight = link.inFlight
@@ -68,6 +68,11 @@ extension Bridge {
         link.lingering = 0
         link.taskTokens.removeAll()
         link.ping = nil
+        // The next process may give the same ids to others.
+        for session in sessions.values where session.link == link.id {
+            session.tasks.removeAll()
+            session.elicitations.removeAll()
+        }
         // First what the child asked: it is taken back on the streams of the calls that end next.
         loseServerRequests(of: link)
         loseCalls(lost, link, exit)
@@ -76,7 +81,7 @@ extension Bridge {
         case .restart: link.phase = .restarting
         case .crashLoop: link.phase = .crashLoop
         }
-        if !wasUp, link.role != .shared { lastStartSucceeded = false }
+        if wasShakingHands, link.role != .shared { lastStartSucceeded = false }
         if link.phase == .crashLoop { failWaiting(on: link) }
     }
 
@@ -124,8 +129,7 @@ extension Bridge {
     private mutating func remove(_ link: Link) {
         failWaiting(on: link)
         links[link.id] = nil
-        guard !isDraining, link.role == .probe, lastStartSucceeded == true else { return }
-        openLink(role: .spare)
+        if link.role == .probe, lastStartSucceeded == true { openSpare() }
     }
 
     // MARK: Handshake
@@ -202,6 +206,7 @@ extension Bridge {
                 write(link, Messages.notification(.initialized).terminated())
             }
             if let old, old.revision != new.revision || !old.capabilities.isKept(by: new.capabilities) {
+                link.logLevel = nil
                 for session in activeSessions(on: link) {
                     close(
                         session,
@@ -294,9 +299,13 @@ extension Bridge {
             )
             announce(session)
             becomeReady(link)
-        case .failure:
-            let code = envelope[.errorCode].flatMap { message.integer($0) }
-            answer(call, with: forClient, outcome: .init(errorCode: code), errorCode: code, isFromChild: true)
+        case .failure(let refusal):
+            if envelope.kind == .error {
+                let code = envelope[.errorCode].flatMap { message.integer($0) }
+                answer(call, with: forClient, outcome: .init(errorCode: code), errorCode: code, isFromChild: true)
+            } else {
+                fail(call, .upstreamAnswerInvalid, "the MCP server cannot be used: \(refusal.detail)")
+            }
             close(session, .initializeFailed)
         }
     }

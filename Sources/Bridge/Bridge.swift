@@ -101,10 +101,12 @@ package struct Bridge: ~Copyable {
     /// at start-up, and the newest start succeeded.
     package var readiness: Readiness {
         if isDraining { return Readiness(isReady: false, state: "stopping", reason: "the proxy is shutting down") }
-        if configuration.isolation == .session, lastStartSucceeded == true {
+        let failingSpare = links.values.first { $0.role == .spare && $0.phase == .crashLoop }
+        if configuration.isolation == .session, lastStartSucceeded == true, failingSpare == nil {
             return Readiness(isReady: true, state: "ready")
         }
-        guard let link = links[Self.firstLink] ?? links.values.first(where: { $0.lastExit != nil }) else {
+        guard let link = failingSpare ?? links[Self.firstLink] ?? links.values.first(where: { $0.lastExit != nil })
+        else {
             return Readiness(isReady: false, state: "starting", reason: "the MCP server has not been started yet")
         }
         switch link.phase {
@@ -134,6 +136,12 @@ package struct Bridge: ~Copyable {
         links[id] = link
         effects.append(.start(link: id))
         return link
+    }
+
+    /// Has a child spawned for the next session, unless one waits already.
+    mutating func openSpare() {
+        guard !isDraining, !links.values.contains(where: { $0.role == .spare && $0.phase != .stopping }) else { return }
+        openLink(role: .spare)
     }
 
     mutating func stop(_ link: Link) {

@@ -115,6 +115,11 @@ package final class BridgeRuntime: BridgeInput {
         carryOut()
     }
 
+    package func upstreamWriteFailed(link: Int, call: Int, line: ByteBuffer) {
+        bridge.upstreamWriteFailed(link: link, call: call, line: line, now: .now())
+        carryOut()
+    }
+
     package func upstreamExited(_ exit: Event.UpstreamExit) {
         bridge.upstreamExited(exit, now: .now())
         carryOut()
@@ -151,8 +156,8 @@ package final class BridgeRuntime: BridgeInput {
         case .send(let exchange, let event): output?.send(exchange, event)
         case .endStream(let exchange): output?.endStream(exchange)
         case .start(let link): upstream.start(link: link)
-        case .write(let link, let line):
-            upstream.write(link: link, line)
+        case .write(let link, let line, let call):
+            upstream.write(link: link, line, call: call)
             written.insert(link)
         case .confirmReady(let link): upstream.confirmReady(link: link)
         case .fail(let link, let reason, let detail): upstream.fail(link: link, reason, detail: detail)

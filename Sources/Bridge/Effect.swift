@@ -12,7 +12,8 @@ package enum Effect: Sendable {
     case endStream(ExchangeID)
     // Towards a child (see `UpstreamPort`).
     case start(link: Int)
-    case write(link: Int, ByteBuffer)
+    /// Hand a line over; `call` is told back by `upstreamWriteFailed` if it never got there.
+    case write(link: Int, ByteBuffer, call: Int?)
     case confirmReady(link: Int)
     case fail(link: Int, ExitReason, detail: String)
     case stop(link: Int)
@@ -26,8 +27,9 @@ package enum Effect: Sendable {
 package protocol UpstreamPort: AnyObject {
     /// Brings up the child of a new link; it is restarted by policy until it is stopped.
     func start(link: Int)
-    /// Hands over one whole line, newline included.
-    func write(link: Int, _ line: ByteBuffer)
+    /// Hands over one whole line, newline included. What could not be written because the process is gone is told
+    /// back with `upstreamWriteFailed` before its exit is, if it is a call.
+    func write(link: Int, _ line: ByteBuffer, call: Int?)
     /// Whether the child's stdin takes more without piling up.
     func isWritable(link: Int) -> Bool
     /// The handshake is done.

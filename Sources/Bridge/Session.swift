@@ -50,9 +50,9 @@ final class Session {
     /// Requests of the child that it has not answered.
     var serverRequests: Set<Int> = []
     /// Tasks it started (2025-11-25): only it may see them.
-    var tasks: Set<String> = []
+    var tasks = RecentNames(capacity: 1000)
     /// URL elicitations that were shown to it, so that their completion finds it.
-    var elicitations: Set<String> = []
+    var elicitations = RecentNames(capacity: 100)
 
     var store: EventStore?
     /// Number 0 is the stream of messages that belong to no call: GET, or the one stream of the 2024-11-05 transport.
@@ -90,6 +90,16 @@ final class Session {
     }
 
     var bufferedBytes: Int { (store?.bytes ?? 0) + backlogBytes }
+
+    /// Lets go of everything but what a call that still runs must know of it.
+    func clear() {
+        store = nil
+        backlog.removeAll()
+        backlogBytes = 0
+        subscriptions.removeAll()
+        tasks.removeAll()
+        elicitations.removeAll()
+    }
 
     /// Forgets the oldest of what is kept for the client; false when there is nothing.
     func forgetOldest() -> Bool {

@@ -84,6 +84,11 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
         context.fireChannelReadComplete()
     }
 
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { self.replayHeldParts() }
+        context.fireChannelWritabilityChanged()
+    }
+
     func read(context: ChannelHandlerContext) {
         if self.held.isFull {
             self.isReadPaused = true
@@ -127,12 +132,15 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
     // MARK: The request
 
     private func take(_ part: HeldParts.Part) {
-        guard !self.machine.isAnswering, self.held.isEmpty else {
+        guard !self.machine.isAnswering, !self.isBacklogged, self.held.isEmpty else {
             self.held.append(part)
             return
         }
         self.process(part)
     }
+
+    /// Whether the last answer has not gone out yet: a client that takes none must not have more of them made.
+    private var isBacklogged: Bool { self.exchange == nil && self.context?.channel.isWritable == false }
 
     private func process(_ part: HeldParts.Part) {
         switch part {
@@ -251,7 +259,7 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
     private func replayHeldParts() {
         guard !self.isReplaying, !self.held.isEmpty else { return }
         self.isReplaying = true
-        while !self.machine.isAnswering, let part = self.held.popFirst() { self.process(part) }
+        while !self.machine.isAnswering, !self.isBacklogged, let part = self.held.popFirst() { self.process(part) }
         self.isReplaying = false
         if self.isReadPaused, !self.held.isFull {
             self.isReadPaused = false
@@ -278,7 +286,16 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
 
     /// The proxy is going down.
     func drain() {
-        if self.machine.drain() { self.cut(reason: "server") }
+        if self.machine.drain() { self.finishWriting() }
+    }
+
+    /// Ends the connection once what was written has gone out; the client then closes its side.
+    func finishWriting() {
+        self.flush()
+        guard self.unsentBytes > 0 else { return self.cut(reason: "server") }
+        self.closeReason = "server"
+        if self.machine.closed() { self.leaveExchange(.clientGone) }
+        self.context?.close(mode: .output, promise: nil)
     }
 
     /// How much was written and has not gone out.

@@ -142,17 +142,23 @@ package final class Gateway: ExchangeOutput {
         for connection in Array(self.connections.values) { connection.drain() }
     }
 
-    /// Cuts every connection and stops listening; exchanges under way are reported to the bridge as gone.
+    /// Stops listening and ends every connection; exchanges under way are reported to the bridge as gone.
     ///
+    /// - Parameter grace: How long a client may take to read what was written; then its connection is cut.
     /// - Returns: A future that succeeds when the last socket is closed.
-    package func close() -> EventLoopFuture<Void> {
+    package func close(within grace: TimeAmount = .zero) -> EventLoopFuture<Void> {
         var closed = self.listeners.map(\.closeFuture)
         self.stopAccepting()
         for connection in Array(self.connections.values) {
             if let channel = connection.context?.channel { closed.append(channel.closeFuture) }
-            connection.cut(reason: "server")
+            connection.finishWriting()
         }
         self.bridge = nil
-        return EventLoopFuture.andAllComplete(closed, on: self.eventLoop)
+        let cut = self.eventLoop.assumeIsolated().scheduleTask(in: grace) {
+            for connection in Array(self.connections.values) { connection.cut(reason: "server") }
+        }
+        let done = EventLoopFuture.andAllComplete(closed, on: self.eventLoop)
+        done.whenComplete { _ in cut.cancel() }
+        return done
     }
 }

@@ -47,6 +47,13 @@ package struct Envelope: Sendable {
         return Envelope(kind: kind, hasLineBreaks: scanner.hasLineBreaks, ranges: scanner.ranges)
     }
 
+    /// The id a message answers that `scan` refused: nil when it has none, or looks like a request.
+    package static func answeredID(inUnreadable message: ByteBuffer) -> RequestID? {
+        var finder = IDFinder()
+        finder.feed(message.readableBytesUInt8Span)
+        return finder.answerID
+    }
+
     /// The id of the message it was scanned from; nil when there is none or when it is null.
     package func id(in message: ByteBuffer) -> RequestID? {
         guard let range = self[.id] else { return nil }

@@ -44,6 +44,7 @@ package enum Failure: String, CaseIterable, Sendable {
     case cancelled
     case taskUnknown = "task_unknown"
     case notShared = "not_shared"
+    case subscriptionLimit = "subscription_limit"
     // Requests of the child.
     case clientCannot = "client_cannot"
     case noClient = "no_client"
@@ -62,7 +63,7 @@ package enum Failure: String, CaseIterable, Sendable {
         case .notShared, .clientCannot: -32601
         case .hostRefused, .originRefused, .notFound, .methodNotAllowed, .tooManyConnections, .overloaded, .sessionLimit,
             .shuttingDown, .queueFull, .upstreamUnavailable, .upstreamExited, .upstreamAnswerTooLarge,
-            .upstreamAnswerInvalid, .noClient, .ambiguousClient, .clientGone:
+            .upstreamAnswerInvalid, .subscriptionLimit, .noClient, .ambiguousClient, .clientGone:
             -32000
         case .unknownSession, .timeout, .clientTimeout: -32001
         case .cancelled: -32800
@@ -89,7 +90,7 @@ package enum Failure: String, CaseIterable, Sendable {
             .unsupportedVersion, .statelessRevision, .alreadyInitialized, .unknownEventID:
             400
         case .queueFull, .upstreamUnavailable, .upstreamExited, .upstreamAnswerTooLarge, .upstreamAnswerInvalid,
-            .timeout, .cancelled, .taskUnknown, .notShared, .clientCannot, .noClient, .ambiguousClient,
+            .timeout, .cancelled, .taskUnknown, .notShared, .subscriptionLimit, .clientCannot, .noClient, .ambiguousClient,
             .clientTimeout, .clientGone:
             200
         }

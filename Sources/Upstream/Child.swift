@@ -92,9 +92,20 @@ package final class Child {
     /// Writes one or several whole lines, each with its newline. Writes of one loop tick leave together.
     ///
     /// Takes everything: `isWritable` tells when to hold back. Without a process, or after `stop`, the line is dropped.
-    package func write(_ line: ByteBuffer) {
-        guard lifecycle.isServing, let stdin else { return }
-        stdin.write(line, promise: nil)
+    /// - Parameter failed: Called, on the loop and before the exit is reported, when the line did not get to the
+    ///   process: not all of it was written, so no process can have read it as a line.
+    package func write(_ line: ByteBuffer, failed: (() -> Void)? = nil) {
+        guard lifecycle.isServing, let stdin else {
+            failed?()
+            return
+        }
+        if let failed {
+            let promise = stdin.eventLoop.makePromise(of: Void.self)
+            promise.futureResult.assumeIsolated().whenFailure { _ in failed() }
+            stdin.write(line, promise: promise)
+        } else {
+            stdin.write(line, promise: nil)
+        }
         guard !isFlushScheduled else { return }
         isFlushScheduled = true
         eventLoop.assumeIsolated().execute { [weak self] in

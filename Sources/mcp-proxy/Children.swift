@@ -47,7 +47,10 @@ final class Children: UpstreamPort, ChildDelegate {
         child.start()
     }
 
-    func write(link: Int, _ line: ByteBuffer) { children[link]?.write(line) }
+    func write(link: Int, _ line: ByteBuffer, call: Int?) {
+        guard let call else { children[link]?.write(line); return }
+        children[link]?.write(line) { [weak bridge] in bridge?.upstreamWriteFailed(link: link, call: call, line: line) }
+    }
 
     func isWritable(link: Int) -> Bool { children[link]?.isWritable ?? false }
 

@@ -67,6 +67,7 @@ final class Proxy {
                 sessions: bridge.sessionCount
             )
         )
+        let deadline = NIODeadline.now() + configuration.gracefulShutdownTimeout
         gateway.stopAccepting()
         let loop = eventLoop.assumeIsolated()
         let drained = eventLoop.makePromise(of: Bool.self)
@@ -77,8 +78,7 @@ final class Proxy {
         }
         return drained.futureResult.assumeIsolated().flatMap { isDrained in
             self.bridge.shutDown().assumeIsolated().flatMap {
-                self.gateway.closeIdleConnections()
-                return self.gateway.close()
+                self.gateway.close(within: deadline - .now())
             }.map { self.sink.emit(.proxyStopped(drained: isDrained)) }.nonisolated()
         }.nonisolated()
     }

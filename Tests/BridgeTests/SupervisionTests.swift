@@ -33,6 +33,25 @@ struct SupervisionTests {
         #expect(world.readiness.isReady)
     }
 
+    @Test("a call that met a process already gone is not lost: it waits for the next one, in its place")
+    func deadPipe() throws {
+        let world = World.ready()
+        let session = try world.openSession()
+        let read = world.post(toolCall("1"), session: session)
+        _ = world.sent()
+        world.dead.insert(0)
+        let unread = [2, 3].map { world.post(toolCall("\($0)"), session: session) }
+        world.dead.remove(0)
+        world.childExits()
+        #expect(world.body(read)?.contains("upstream_exited") == true)
+        #expect(unread.allSatisfy { world.replies[$0] == nil })
+        world.childBecomesReady()
+        let lines = world.sent().filter { $0.method == "tools/call" }
+        #expect(lines.count == 2)
+        for line in lines { world.childSays(result(line.id)) }
+        #expect(unread.map { world.body($0)?.text } == [result("2"), result("3")])
+    }
+
     @Test("a late answer of a dead process cannot answer a new call")
     func generations() throws {
         let world = World.ready()
@@ -268,6 +287,66 @@ struct IsolationTests {
         world.childSays(World.handshake(id: try #require(world.sent(1).first).id), link: 1)
         world.delete(session: world.replies[exchange]?.sessionID)
         #expect(world.stopped.contains(1))
+    }
+
+    @Test("a second initialize on one event stream starts no second child")
+    func oneInitialize() throws {
+        let world = world()
+        let stream = world.openSSE()
+        let id = try #require(world.messages(stream).first).text.split(separator: "=").last.map(String.init)
+        for request in 0..<5 {
+            let body = World.initialize.replacing(#""id":0"#, with: #""id":\#(request)"#)
+            world.postSSE(body, session: id)
+        }
+        #expect(world.started == [0, 1, 2])
+        world.goAway(stream)
+        #expect(world.stopped.contains(1))
+    }
+
+    @Test("an answer to initialize that cannot be read leaves neither session nor child")
+    func unreadableHandshake() throws {
+        let world = world()
+        world.childStarts(1)
+        let exchange = world.post(World.initialize)
+        let id = try #require(world.sent(1).first).id
+        world.childSays(#"{"jsonrpc":"2.0","id":\#(id),"result":{},"result":{}}"#, link: 1)
+        #expect(world.body(exchange)?.contains("upstream_answer_invalid") == true)
+        #expect(world.sessionCount == 0)
+        #expect(world.stopped.contains(1))
+    }
+
+    @Test("the death of a spare does not make the proxy unready; a spare that cannot live does")
+    func deadSpare() {
+        let world = world()
+        world.childStarts(1)
+        world.childExits(link: 1)
+        #expect(world.readiness.isReady)
+        world.childExits(plan: .crashLoop(delayMilliseconds: 1000, attempt: 5), link: 1)
+        #expect(!world.readiness.isReady)
+        world.childStarts(1)
+        #expect(world.readiness.isReady)
+    }
+
+    @Test("children that are being stopped count, so that opening and ending sessions does not outrun them")
+    func churn() throws {
+        let world = World {
+            $0.isolation = .session
+            $0.maxSessions = 2
+        }
+        world.childBecomesReady(0)
+        world.childExits(.stopped, signal: nil, plan: .none, link: 0)
+        var refused = 0
+        for link in 1...20 where refused == 0 {
+            world.childStarts(link)
+            let exchange = world.post(World.initialize)
+            guard let line = world.sent(link).first else {
+                refused += world.replies[exchange]?.status == 503 ? 1 : 0
+                continue
+            }
+            world.childSays(World.handshake(id: line.id), link: link)
+            world.delete(session: world.replies[exchange]?.sessionID)
+        }
+        #expect(refused == 1)
     }
 
     @Test("a refusal by the child is passed on and leaves no session")

@@ -28,6 +28,8 @@ final class World {
     private(set) var events: [Event] = []
     private var generation = 0
     private var blocked: Set<Int> = []
+    /// Children that died without anybody knowing yet.
+    var dead: Set<Int> = []
 
     init(_ configure: (inout BridgeConfiguration) -> Void = { _ in }) {
         var configuration = BridgeConfiguration()
@@ -57,7 +59,11 @@ final class World {
                     #expect(streams[exchange] != nil && !ended.contains(exchange), "ended twice")
                     ended.insert(exchange)
                 case .start(let link): started.append(link)
-                case .write(let link, let line):
+                case .write(let link, let line, let call):
+                    if let call, dead.contains(link) {
+                        bridge.upstreamWriteFailed(link: link, call: call, line: line, now: now)
+                        continue
+                    }
                     let text = String(buffer: line)
                     #expect(text.hasSuffix("\n") && text.dropLast().allSatisfy { !$0.isNewline }, "not one line")
                     lines[link, default: []].append(String(text.dropLast()))
@@ -216,6 +222,8 @@ final class World {
     var readiness: Readiness { bridge.readiness }
     var sessionCount: Int { bridge.sessionCount }
     var bufferedBytes: Int { bridge.bufferedBytes }
+    /// When the bridge wants to be woken.
+    var wakeAt: NIODeadline { bridge.wakeAt }
 
     // MARK: Shorthands
 

@@ -100,6 +100,19 @@ def test_after_sigkill_the_next_call_is_quick(running):
     assert min(took) < 0.25, took
 
 
+def test_a_call_that_meets_a_dead_pipe_is_not_lost(running):
+    """The child is dead, the proxy doesn't know yet: the call's line was read by nobody, so it waits for the next."""
+    session = running.session()
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=30)
+    for n in range(1, 7):
+        time.sleep(0.6)  # a child that has lived for half a second comes back at once
+        pid = running.kill_child()
+        while alive(pid):
+            pass
+        connection.request("POST", "/mcp", json.dumps(tool("echo", n, text="x")), session.headers)
+        assert text(json.loads(connection.getresponse().read())) == "x"
+
+
 def test_what_a_call_meets_while_the_child_restarts(running):
     """A call that comes between two children waits, and is answered by the second."""
     session = running.session()
