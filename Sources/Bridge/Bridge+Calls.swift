@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import NIOCore
-
 import Events
 import JSONRPC
 import MCP
+package import NIOCore
 
 // A call's way to the child and its one answer.
 extension Bridge {

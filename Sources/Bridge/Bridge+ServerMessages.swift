@@ -39,6 +39,8 @@ extension Bridge {
     /// A message that cannot be read fails the call it answers. A request has an id too, which is the child's own.
     private mutating func reportUnreadable(_ error: ScanError, _ message: ByteBuffer, _ link: Link) {
         emit(.protocolViolation(peer: .server, kind: error.asFailure.2, detail: error.explanation))
+        // What ends too early was cut off by the death of its writer, whose exit tells more.
+        if case .invalidJSON(let offset, _) = error, offset >= message.readableBytes { return }
         guard let call = openCall(Envelope.answeredID(inUnreadable: message), link) else { return }
         failAnswered(
             call,
@@ -158,7 +160,9 @@ extension Bridge {
         }
         // A request that names its task belongs to the owner of the task and to nobody else.
         if let owner = taskOwner(message, envelope, link) {
-            if owner == nil { refuse(childID, method, link, .noClient, "the session of this task has ended", .noSession) }
+            if owner == nil {
+                refuse(childID, method, link, .noClient, "the session of this task has ended", .noSession)
+            }
             return owner
         }
         switch link.turns.owner {

@@ -193,11 +193,14 @@ extension Bridge {
         guard !session.isEphemeral else { return }
         session.backlog.append(ByteBuffer(bytes: message.readableBytesView))
         session.backlogBytes += message.readableBytes
+        var dropped = 0
         while session.backlog.count > configuration.maxBacklog || session.backlogBytes > configuration.maxBacklogBytes,
             let oldest = session.backlog.popFirst()
         {
             session.backlogBytes -= oldest.readableBytes
+            dropped += 1
         }
+        if dropped > 0 { emit(.messagesDropped(session: session.label, count: dropped)) }
         keepWithinBounds(session)
     }
 

@@ -36,6 +36,8 @@ package enum Event: Sendable {
     case streamOpened(session: String, kind: StreamKind)
     case streamClosed(session: String, kind: StreamKind, end: StreamEnd, events: Int)
     case streamResumed(session: String, replayed: Int)
+    /// Messages for a session that opens no stream, the oldest of which no longer fit.
+    case messagesDropped(session: String, count: Int)
 
     // Requests.
     case requestFinished(RequestFinished)

@@ -61,7 +61,8 @@ package enum Failure: String, CaseIterable, Sendable {
         case .parseError: -32700
         case .taskUnknown: -32602
         case .notShared, .clientCannot: -32601
-        case .hostRefused, .originRefused, .notFound, .methodNotAllowed, .tooManyConnections, .overloaded, .sessionLimit,
+        case .hostRefused, .originRefused, .notFound, .methodNotAllowed, .tooManyConnections, .overloaded,
+            .sessionLimit,
             .shuttingDown, .queueFull, .upstreamUnavailable, .upstreamExited, .upstreamAnswerTooLarge,
             .upstreamAnswerInvalid, .subscriptionLimit, .noClient, .ambiguousClient, .clientGone:
             -32000
@@ -90,7 +91,8 @@ package enum Failure: String, CaseIterable, Sendable {
             .unsupportedVersion, .statelessRevision, .alreadyInitialized, .unknownEventID:
             400
         case .queueFull, .upstreamUnavailable, .upstreamExited, .upstreamAnswerTooLarge, .upstreamAnswerInvalid,
-            .timeout, .cancelled, .taskUnknown, .notShared, .subscriptionLimit, .clientCannot, .noClient, .ambiguousClient,
+            .timeout, .cancelled, .taskUnknown, .notShared, .subscriptionLimit, .clientCannot, .noClient,
+            .ambiguousClient,
             .clientTimeout, .clientGone:
             200
         }

@@ -147,6 +147,13 @@ extension EventRecord {
                 "a call was ended before its answer: \(initiator.words)",
                 [EventField("initiator", initiator.rawValue)]
             )
+        case .messagesDropped(let session, let dropped):
+            self.init(
+                "session.messages_dropped",
+                severity,
+                "session \(session) opens no stream: dropped \(count(dropped, "message"))",
+                [EventField("session", session), EventField("count", dropped)]
+            )
         case .answerDropped(let method):
             self.init(
                 "upstream.answer_dropped",

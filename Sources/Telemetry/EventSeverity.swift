@@ -35,7 +35,7 @@ extension Event {
         case .streamOpened, .streamResumed: .debug
         case .streamClosed(_, _, let end, _): end == .slowConsumer ? .notice : .debug
         case .requestRejected(let reason, _): reason.severity
-        case .requestCancelled, .answerDropped: .debug
+        case .requestCancelled, .answerDropped, .messagesDropped: .debug
         case .serverRequestFinished(_, let outcome):
             switch outcome {
             case .answered, .cancelled: .debug

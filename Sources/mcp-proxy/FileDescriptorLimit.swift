@@ -13,7 +13,9 @@ func raiseFileDescriptorLimit(for configuration: Configuration) -> String? {
     let children = configuration.isolation == .session ? configuration.maxSessions + 2 : 1
     let needed = rlim_t(configuration.maxConnections * 2 + children * 4 + 64)
     var limit = rlimit()
-    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < needed else { return nil }
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < needed else {
+        return nil
+    }
     limit.rlim_cur = min(needed, limit.rlim_max)
     guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur >= needed else {
         return "only \(limit.rlim_cur) files may be open, \(needed) can be needed; "

@@ -52,6 +52,7 @@ let goldenText = #"""
     info   request.rejected  refused: no such session
     debug  request.cancelled  a call was ended before its answer: the client is gone
     debug  upstream.answer_dropped  an answer to a request of an unknown method was dropped: nobody waits for it any more
+    debug  session.messages_dropped  session 0123456789ab opens no stream: dropped 2 messages
     debug  upstream.request_finished  sampling/createMessage of the server: answered by the client
     warn   upstream.request_finished  elicitation/create of the server: refused, it could be meant for several clients
     warn   security.unknown_host  requests come in for host mcp.example.org, let through for now: allow it with --allow-host mcp.example.org, or refuse such requests with --strict-host
@@ -108,6 +109,7 @@ let goldenJSON = #"""
     "level":"info","event":"request.rejected","message":"refused: no such session","reason":"unknown_session"}
     "level":"debug","event":"request.cancelled","message":"a call was ended before its answer: the client is gone","initiator":"disconnect"}
     "level":"debug","event":"upstream.answer_dropped","message":"an answer to a request of an unknown method was dropped: nobody waits for it any more","method":"_OTHER"}
+    "level":"debug","event":"session.messages_dropped","message":"session 0123456789ab opens no stream: dropped 2 messages","session":"0123456789ab","count":2}
     "level":"debug","event":"upstream.request_finished","message":"sampling/createMessage of the server: answered by the client","method":"sampling/createMessage","outcome":"answered"}
     "level":"warn","event":"upstream.request_finished","message":"elicitation/create of the server: refused, it could be meant for several clients","method":"elicitation/create","outcome":"ambiguous"}
     "level":"warn","event":"security.unknown_host","message":"requests come in for host mcp.example.org, let through for now: allow it with --allow-host mcp.example.org, or refuse such requests with --strict-host","host":"mcp.example.org"}

@@ -14,7 +14,7 @@ enum Kind: CaseIterable {
     case upstreamStarting, upstreamStarted, upstreamReady, upstreamExited, upstreamStderr, upstreamStderrSuppressed
     case upstreamUnresponsive, upstreamTakesTurns, upstreamLog, protocolViolation
     case sessionOpened, sessionClosed, streamOpened, streamClosed, streamResumed
-    case requestFinished, requestRejected, requestCancelled, answerDropped, serverRequestFinished
+    case requestFinished, requestRejected, requestCancelled, answerDropped, serverRequestFinished, messagesDropped
     case unknownHost, connectionClosed
 
     init(_ event: Event) {
@@ -43,6 +43,7 @@ enum Kind: CaseIterable {
             case .requestRejected: .requestRejected
             case .requestCancelled: .requestCancelled
             case .answerDropped: .answerDropped
+            case .messagesDropped: .messagesDropped
             case .serverRequestFinished: .serverRequestFinished
             case .unknownHost: .unknownHost
             case .connectionClosed: .connectionClosed
@@ -186,6 +187,7 @@ let samples: [Event] = [
     .requestRejected(reason: .unknownSession, detail: ""),
     .requestCancelled(initiator: .disconnect),
     .answerDropped(method: .other),
+    .messagesDropped(session: "0123456789ab", count: 2),
     .serverRequestFinished(method: .samplingCreateMessage, outcome: .answered),
     .serverRequestFinished(method: .elicitationCreate, outcome: .ambiguous),
     .unknownHost(host: "mcp.example.org"),
