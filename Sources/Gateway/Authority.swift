@@ -105,3 +105,17 @@ package struct WebOrigin: Hashable, Sendable {
     /// Whether a page of this machine sent it.
     package var isLoopback: Bool { (self.scheme == "http" || self.scheme == "https") && self.authority.isLoopback }
 }
+
+/// The authority a connection named last: nearly always what it names next, so it is read once.
+struct AuthorityMemo {
+    private var text = ""
+    private var authority: Authority?
+
+    mutating func authority(of text: String) -> Authority? {
+        if text != self.text {
+            self.text = text
+            self.authority = Authority(Substring(text))
+        }
+        return self.authority
+    }
+}

@@ -33,6 +33,7 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
 
     private var exchange: ExchangeID?
     private var held = HeldParts()
+    private var hosts = AuthorityMemo()
     /// How much of the gateway's room for bodies this connection takes.
     private var keptBytes = 0
     private var isReplaying = false
@@ -154,7 +155,7 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
 
     private func begin(_ head: HTTPRequestHead) {
         let headers = RequestHeaders(head.headers)
-        let decision = self.gateway.router.route(head, headers, on: self.listener)
+        let decision = self.gateway.router.route(head, headers, on: self.listener, hosts: &self.hosts)
         var framing = ConnectionStateMachine.Framing(
             contentLength: headers.contentLength,
             keepAlive: head.isKeepAlive && !headers.upgrades,

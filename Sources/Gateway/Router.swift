@@ -70,7 +70,12 @@ struct Router: Sendable {
         self.endpoints = endpoints
     }
 
-    func route(_ head: HTTPRequestHead, _ headers: RequestHeaders, on listener: Listener) -> Decision {
+    func route(
+        _ head: HTTPRequestHead,
+        _ headers: RequestHeaders,
+        on listener: Listener,
+        hosts: inout AuthorityMemo
+    ) -> Decision {
         if let duplicate = headers.duplicate {
             return Decision(refusing: .malformedRequest, "\(duplicate.quotable()) was sent twice; send it once")
         }
@@ -81,7 +86,7 @@ struct Router: Sendable {
             )
         }
         let name = target.authority ?? headers.host ?? ""
-        let host = Authority(Substring(name))
+        let host = hosts.authority(of: name)
         if host == nil, head.version != .http1_0 || !name.isEmpty {
             return Decision(refusing: .malformedRequest, "Host must name this server, got '\(name.quotable())'")
         }

@@ -21,7 +21,8 @@ import Testing
         configure(&configuration)
         let all = HTTPHeaders((host.map { [("Host", $0)] } ?? []) + headers)
         let head = HTTPRequestHead(version: version, method: method, uri: uri, headers: all)
-        return Router(configuration).route(head, RequestHeaders(all), on: listener)
+        var hosts = AuthorityMemo()
+        return Router(configuration).route(head, RequestHeaders(all), on: listener, hosts: &hosts)
     }
 
     private func refusal(_ decision: Router.Decision) -> Failure? {
