@@ -27,6 +27,12 @@ def test_version():
     assert any(character.isdigit() for character in finished.stdout)
 
 
+def test_no_foundation():
+    """Foundation costs every running proxy 10 MB; a dependency must not bring it back unseen."""
+    linked = subprocess.run(["ldd", PROXY], capture_output=True, text=True, check=True).stdout
+    assert "Foundation" not in linked
+
+
 def test_help():
     finished = run("--help")
     assert finished.returncode == 0
