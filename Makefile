@@ -22,10 +22,10 @@ test:
 	@scripts/test.sh
 
 lint:
-	@swift format lint --strict --recursive --parallel Sources Tests Package.swift
+	@swift format lint --strict --recursive --parallel Sources Tests Package.swift Fuzz/Sources/fuzz Fuzz/Package.swift
 
 format:
-	@swift format --in-place --recursive --parallel Sources Tests Package.swift
+	@swift format --in-place --recursive --parallel Sources Tests Package.swift Fuzz/Sources/fuzz Fuzz/Package.swift
 
 fuzz:
 	@Fuzz/run.sh $(FUZZ_SECONDS)

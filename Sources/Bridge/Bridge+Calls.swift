@@ -5,7 +5,7 @@ import JSONRPC
 import MCP
 package import NIOCore
 
-// A call's way to the child and its one answer.
+// A call's way to the child.
 extension Bridge {
     // MARK: To the child
 
@@ -123,7 +123,7 @@ extension Bridge {
         link.waitingBytes += line.readableBytes
     }
 
-    private func unqueue(_ call: Call, _ link: Link) {
+    func unqueue(_ call: Call, _ link: Link) {
         call.isQueued = false
         link.waitingCount -= 1
         link.waitingBytes -= call.line?.readableBytes ?? 0
@@ -147,7 +147,7 @@ extension Bridge {
         guard !link.isWritable || !link.control.isEmpty else { return write(link, line) }
         guard link.controlBytes + line.readableBytes <= Link.maxControlBytes else {
             return emit(
-                .protocolViolation(peer: .server, kind: .oversize, detail: "stdin is not read; message dropped")
+                .protocolViolation(peer: .server, kind: .stdinNotRead, detail: "a message for it was dropped")
             )
         }
         link.control.append(line)
@@ -176,235 +176,6 @@ extension Bridge {
         write(link, message(call.id).terminated())
         wake(at: call.deadline)
         return call
-    }
-
-    // MARK: The answer
-
-    /// Gives a client's call its one answer.
-    ///
-    /// - Parameters:
-    ///   - message: A complete response that carries the client's id.
-    ///   - isFromChild: Whether the child gave it, just now.
-    mutating func answer(
-        _ call: Call,
-        with message: ByteBuffer,
-        outcome: Outcome,
-        errorCode: Int? = nil,
-        isFromChild: Bool = false,
-        status: Int = 200,
-        sessionID: String? = nil
-    ) {
-        guard case .client(let session, let id) = call.origin else { return }
-        session.inFlight[id] = nil
-        session.lastActivity = now
-        settle(call)
-        if let batch = call.batch {
-            collect(message, batch)
-        } else if let stream = call.stream {
-            if session.store == nil, session.streams[stream]?.exchange == nil {
-                emit(.answerDropped(method: call.method))
-            }
-            deliver(message, to: session, stream: stream)
-            finish(stream: stream, of: session, .finished)
-        } else if session.transport == .sse {
-            deliver(message, to: session, stream: 0)
-        } else if let exchange = call.exchange {
-            exchanges[exchange] = nil
-            effects.append(.respond(exchange, Reply(status: status, body: message, sessionID: sessionID)))
-        } else {
-            emit(.answerDropped(method: call.method))
-        }
-        emit(
-            .requestFinished(
-                .init(
-                    session: session.label,
-                    method: call.method,
-                    outcome: outcome,
-                    errorCode: errorCode,
-                    transport: session.transport,
-                    requestBytes: call.requestBytes,
-                    responseBytes: message.readableBytes,
-                    arrived: call.arrived,
-                    sent: call.sentAt,
-                    answered: isFromChild ? now : nil,
-                    finished: now
-                )
-            )
-        )
-        closeIfEphemeral(session)
-    }
-
-    private mutating func collect(_ message: ByteBuffer, _ batch: PendingBatch) {
-        batch.answers.append(message)
-        guard batch.answers.count == batch.missing else { return }
-        guard exchanges.removeValue(forKey: batch.exchange) != nil else { return }
-        var body = ByteBuffer()
-        body.writeInteger(UInt8(ascii: "["))
-        for (index, var answer) in batch.answers.enumerated() {
-            if index > 0 { body.writeInteger(UInt8(ascii: ",")) }
-            body.writeBuffer(&answer)
-        }
-        body.writeInteger(UInt8(ascii: "]"))
-        effects.append(.respond(batch.exchange, Reply(status: 200, body: body)))
-    }
-
-    /// Answers a call with a failure of the proxy.
-    mutating func fail(
-        _ call: Call,
-        _ failure: Failure,
-        _ message: String,
-        details: [(String, DataValue)] = []
-    ) {
-        guard case .client(_, let id) = call.origin else { return settle(call) }
-        let body = failure.response(id: id, message, details: details)
-        // 503 turns away who has no session yet. In one, an official client would never see the error under it.
-        let status = failure.status == 503 ? 200 : failure.status
-        answer(call, with: body, outcome: failure.outcome, errorCode: failure.code, status: status)
-        if failure.outcome == .rejected { emit(.requestRejected(reason: failure.rejectReason, detail: message)) }
-    }
-
-    /// Answers a call that was never registered.
-    mutating func refuseCall(_ call: Call, _ failure: Failure, _ message: String) {
-        guard case .client(let session, let id) = call.origin else { return }
-        let body = failure.response(id: id, message)
-        if let batch = call.batch {
-            collect(body, batch)
-        } else if let exchange = call.exchange {
-            effects.append(.respond(exchange, Reply(status: failure.status, body: body)))
-        } else {
-            deliver(body, to: session, stream: 0)
-        }
-        emit(.requestRejected(reason: failure.rejectReason, detail: message))
-    }
-
-    /// Takes a call out of the books once its client has been answered: out of the queue, or, when the child still
-    /// works on it, to those that only the child can end.
-    private mutating func settle(_ call: Call) {
-        guard calls[call.id] != nil, let link = links[call.link] else { return calls[call.id] = nil }
-        switch call.phase {
-        case .waiting:
-            if call.isQueued {
-                unqueue(call, link)
-                call.line = nil
-                link.forgetEndedWaiters()
-            }
-            call.phase = .abandoned(since: now)
-            calls[call.id] = nil
-        case .sent where call.isAnswered:
-            if call.session != nil { link.inFlight -= 1 }
-            calls[call.id] = nil
-        case .sent:
-            link.inFlight -= 1
-            call.phase = .abandoned(since: now)
-            wake(at: now + configuration.abandonedTurnGrace)
-        case .abandoned:
-            break
-        }
-    }
-
-    /// Ends a call at the wish of its client.
-    ///
-    /// - Parameter notification: The line that tells the child.
-    mutating func cancel(_ call: Call, with notification: ByteBuffer) {
-        let wasSent = call.phase == .sent
-        fail(call, .cancelled, "the request was cancelled")
-        guard wasSent, let link = links[call.link] else { return }
-        writeControl(link, notification)
-        pump(link)
-    }
-
-    /// Tells the child that nobody waits for a call any more.
-    mutating func tellCancelled(_ call: Call, _ link: Link, reason: String) {
-        writeControl(link, Messages.cancelled(id: RequestID(call.id), reason: reason).terminated())
-    }
-
-    // MARK: From the child
-
-    /// The child answered a call.
-    mutating func answered(_ call: Call, _ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
-        childIsDone(with: call, link)
-        defer { pump(link) }
-        guard case .client(let session, let id) = call.origin else {
-            calls[call.id] = nil
-            return ownAnswer(call, message, envelope, link)
-        }
-        guard call.isLive else {
-            calls[call.id] = nil
-            if envelope.kind == .result { undo(call, message, envelope, link) }
-            return emit(.answerDropped(method: call.method))
-        }
-        call.isAnswered = true
-        let isError = envelope.kind == .error
-        if call.aftermath == .handshake { return handshakeAnswered(call, message, envelope, link) }
-        if !isError { conclude(call, message, envelope, session, link) }
-        guard let range = envelope[.id] else { return }
-        let code = isError ? envelope[.errorCode].flatMap { message.integer($0) } : nil
-        let isToolError = envelope[.resultIsError].map { message.text($0) == "true" } ?? false
-        answer(
-            call,
-            with: message.splicing(.init(range, id.token), newline: false),
-            outcome: isError ? Outcome(errorCode: code) : isToolError ? .toolError : .ok,
-            errorCode: code,
-            isFromChild: true
-        )
-    }
-
-    /// The child works on a call no more: its answer came, of use or not.
-    func childIsDone(with call: Call, _ link: Link) {
-        guard call.mayAsk, let session = call.session else { return }
-        link.turns.finished(session.key, wasLingering: call.lingers)
-        if call.lingers { link.lingering -= 1 }
-    }
-
-    /// Takes back what a call established in the child whose client is gone.
-    private mutating func undo(_ call: Call, _ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
-        switch call.aftermath {
-        case .subscribe(let uri) where link.subscriptions[uri] == nil:
-            _ = ask(link, .standingState, .resourcesUnsubscribe) {
-                Messages.subscription(id: $0, method: .resourcesUnsubscribe, uri: uri)
-            }
-        case .createTask:
-            guard let range = envelope[.resultTaskID] else { return }
-            let id = message.text(range)
-            _ = ask(link, .standingState, .tasksCancel) {
-                Messages.request(id: $0, method: .tasksCancel, params: #"{"taskId":\#(id)}"#)
-            }
-        default: break
-        }
-    }
-
-    /// Keeps what the answer established.
-    private mutating func conclude(
-        _ call: Call,
-        _ message: ByteBuffer,
-        _ envelope: Envelope,
-        _ session: Session,
-        _ link: Link
-    ) {
-        switch call.aftermath {
-        case .none, .handshake, .sharedHandshake: break
-        case .setLevel(let level):
-            session.logLevel = level
-            link.logLevel = activeSessions(on: link).compactMap(\.logLevel).min() ?? level
-        case .subscribe(let uri):
-            if session.subscriptions.insert(uri).inserted { link.subscriptions[uri, default: 0] += 1 }
-        case .unsubscribe(let uri):
-            guard session.subscriptions.remove(uri) != nil else { return }
-            link.release(uri)
-            // Another session subscribed while the child was being told that nobody does.
-            guard link.subscriptions[uri] != nil else { return }
-            _ = ask(link, .standingState, .resourcesSubscribe) {
-                Messages.subscription(id: $0, method: .resourcesSubscribe, uri: uri)
-            }
-        case .createTask:
-            guard let id = envelope[.resultTaskID].flatMap({ message.string($0) }) else { return }
-            // An id the child gives out again names the new task, and is the new owner's.
-            for other in activeSessions(on: link) { _ = other.tasks.remove(id) }
-            session.tasks.insert(id)
-            if let token = call.progressToken, link.taskTokens.count < Link.maxTasks {
-                link.taskTokens[call.id] = (session.key, token)
-            }
-        }
     }
 }
 
@@ -440,43 +211,4 @@ extension Link {
         let holders = subscriptions[uri, default: 0] - 1
         subscriptions[uri] = holders > 0 ? holders : nil
     }
-}
-
-extension Event.UpstreamExit {
-    /// The members of an error's `data` that tell a client what became of the child.
-    var details: [(String, DataValue)] {
-        var details: [(String, DataValue)] = [("exit_reason", .string(reason.rawValue))]
-        if let status { details.append(("exit_status", .integer(Int(status)))) }
-        if let signal { details.append(("signal", .integer(Int(signal)))) }
-        details.append(("restarting", .bool(plan != .none)))
-        return details
-    }
-}
-
-extension Failure {
-    /// How a request that ended with this failure is counted.
-    var outcome: Outcome {
-        switch self {
-        case .timeout: .timeout
-        case .upstreamExited: .upstreamLost
-        case .cancelled: .cancelled
-        case .upstreamAnswerTooLarge, .upstreamAnswerInvalid: .serverError
-        default: .rejected
-        }
-    }
-}
-
-extension Outcome {
-    /// How an error of the child is counted: the five codes that blame the request are the client's.
-    init(errorCode: Int?) {
-        switch errorCode {
-        case -32700, -32600, -32601, -32602, -32002: self = .clientError
-        default: self = .serverError
-        }
-    }
-}
-
-extension ByteBuffer {
-    /// The message as a line.
-    func terminated() -> ByteBuffer { splicing(newline: true) }
 }

@@ -18,7 +18,11 @@ extension Bridge {
         // Children that are still being stopped count too: who opens and ends sessions must not outrun them.
         let children = configuration.isolation == .session ? links.count : 0
         guard sessions.count < configuration.maxSessions, children < 2 * configuration.maxSessions + 2 else {
-            let message = "\(sessions.count) sessions are open (--max-sessions \(configuration.maxSessions)); try later"
+            let limit = "--max-sessions \(configuration.maxSessions)"
+            let message =
+                sessions.count < configuration.maxSessions
+                ? "\(children) children are running or being stopped (\(limit)); try later"
+                : "\(sessions.count) sessions are open (\(limit)); try later"
             refuse(exchange, .sessionLimit, message, id: id)
             return nil
         }
@@ -124,8 +128,8 @@ extension Bridge {
 
     /// Gives the session a child of its own, the spare one if it is there, and has it shake hands with the client.
     private mutating func initializeOwnChild(_ incoming: Incoming, _ call: Call, _ session: Session) {
-        guard let params = incoming.envelope[.params] else {
-            fail(call, .invalidRequest, "initialize needs params")
+        guard let params = incoming.envelope[.params], incoming.message.text(params).hasPrefix("{") else {
+            fail(call, .invalidRequest, "the params of initialize must be an object")
             return close(session, .initializeFailed)
         }
         let spare = links.values.filter { $0.role == .spare && $0.phase != .stopping }.min { $0.id < $1.id }
@@ -231,6 +235,7 @@ extension Bridge {
 
     private mutating func release(_ session: Session, _ link: Link) {
         if case .exclusive = link.role { return stop(link) }
+        link.taskTokens = link.taskTokens.filter { $0.value.session != session.key }
         for uri in session.subscriptions.sorted() {
             link.release(uri)
             guard link.subscriptions[uri] == nil, link.phase == .ready else { continue }

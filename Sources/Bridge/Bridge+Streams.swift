@@ -52,7 +52,7 @@ extension Bridge {
                     session: session.label,
                     kind: session.streams[number]?.kind ?? .post,
                     end: end,
-                    events: session.streams[number]?.sequence ?? 0
+                    events: session.streams[number]?.sent ?? 0
                 )
             )
             session.lastActivity = now
@@ -70,7 +70,6 @@ extension Bridge {
     /// that died without a word.
     private mutating func attach(_ exchange: ExchangeID, to session: Session) {
         carry(stream: 0, of: session, on: exchange)
-        emit(.streamOpened(session: session.label, kind: session.streams[0]?.kind ?? .get))
     }
 
     private mutating func carry(stream number: Int, of session: Session, on exchange: ExchangeID) {
@@ -82,13 +81,14 @@ extension Bridge {
                     session: session.label,
                     kind: session.streams[number]?.kind ?? .get,
                     end: .replaced,
-                    events: session.streams[number]?.sequence ?? 0
+                    events: session.streams[number]?.sent ?? 0
                 )
             )
         }
         session.streams[number]?.exchange = exchange
         exchanges[exchange] = .stream(session, number)
         effects.append(.openStream(exchange, sessionID: session.transport == .sse ? nil : session.id))
+        emit(.streamOpened(session: session.label, kind: session.streams[number]?.kind ?? .get))
     }
 
     /// Turns a call's pending response into an event stream.
@@ -100,7 +100,6 @@ extension Bridge {
         session.streams[number] = OutStream(kind: .post, call: call.id)
         guard let exchange = call.exchange else { return number }
         carry(stream: number, of: session, on: exchange)
-        emit(.streamOpened(session: session.label, kind: .post))
         if session.revision.primesStreams, session.store != nil { prime(session, stream: number, exchange) }
         return number
     }
@@ -129,13 +128,17 @@ extension Bridge {
             if let call = session.streams[id.stream]?.call { calls[call]?.exchange = exchange }
         } else {
             effects.append(.openStream(exchange, sessionID: session.id))
+            emit(.streamOpened(session: session.label, kind: .post))
         }
         for (sequence, data) in missed {
             let event = EventID(tag: session.eventTag, stream: id.stream, sequence: sequence)
             effects.append(.send(exchange, ServerSentEvent(id: event.text, name: "message", data: data)))
         }
         emit(.streamResumed(session: session.label, replayed: missed.count))
-        if !isAlive { effects.append(.endStream(exchange)) }
+        if !isAlive {
+            effects.append(.endStream(exchange))
+            emit(.streamClosed(session: session.label, kind: .post, end: .finished, events: missed.count))
+        }
         if id.stream == 0 { flushBacklog(session) }
     }
 
@@ -173,10 +176,11 @@ extension Bridge {
                 data: ByteBuffer(bytes: message.readableBytesView)
             )
             id = EventID(tag: session.eventTag, stream: number, sequence: stream.sequence).text
-            session.streams[number] = stream
+            session.streams[number]?.sequence = stream.sequence
             keepWithinBounds(session)
         }
         guard let exchange = stream.exchange else { return }
+        session.streams[number]?.sent += 1
         effects.append(.send(exchange, ServerSentEvent(id: id, name: "message", data: message)))
     }
 
@@ -186,7 +190,7 @@ extension Bridge {
         guard let exchange = stream.exchange else { return }
         exchanges[exchange] = nil
         effects.append(.endStream(exchange))
-        emit(.streamClosed(session: session.label, kind: stream.kind, end: end, events: stream.sequence))
+        emit(.streamClosed(session: session.label, kind: stream.kind, end: end, events: stream.sent))
     }
 
     private mutating func keepForLater(_ message: ByteBuffer, _ session: Session) {
@@ -206,10 +210,13 @@ extension Bridge {
 
     /// All sessions together may keep so much; over it, the one that wants to keep more forgets its oldest.
     mutating func keepWithinBounds(_ session: Session) {
+        let waiting = session.backlog.count
         repeat {
             bufferedBytes += session.bufferedBytes - session.countedBytes
             session.countedBytes = session.bufferedBytes
         } while bufferedBytes > configuration.maxBuffered && session.forgetOldest()
+        let dropped = waiting - session.backlog.count
+        if dropped > 0 { emit(.messagesDropped(session: session.label, count: dropped)) }
     }
 
     private mutating func flushBacklog(_ session: Session) {

@@ -218,7 +218,8 @@ extension Bridge {
             } else if old != nil {
                 replay(link, new)
             }
-            becomeReady(link)
+            // The end of its only session was its end, too.
+            if link.phase != .stopping { becomeReady(link) }
         }
     }
 

@@ -13,7 +13,7 @@ package final class BridgeRuntime: BridgeInput {
     private weak var output: (any ExchangeOutput)?
 
     /// Whether effects are being carried out: what they cause in turn is appended and carried out by the same loop.
-    private var isDraining = false
+    private var isCarryingOut = false
     private var nextEffect = 0
     private var wakeAt = NIODeadline.distantFuture
     /// The children written to in this round.
@@ -133,8 +133,8 @@ package final class BridgeRuntime: BridgeInput {
     // MARK: Effects
 
     private func carryOut() {
-        guard !isDraining else { return }
-        isDraining = true
+        guard !isCarryingOut else { return }
+        isCarryingOut = true
         repeat {
             while nextEffect < bridge.effects.count {
                 let effect = bridge.effects[nextEffect]
@@ -145,7 +145,7 @@ package final class BridgeRuntime: BridgeInput {
             nextEffect = 0
             confirmWrites()
         } while !bridge.effects.isEmpty
-        isDraining = false
+        isCarryingOut = false
         if bridge.isDraining { finishWaiting() }
     }
 

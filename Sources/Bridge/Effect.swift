@@ -22,20 +22,3 @@ package enum Effect: Sendable {
     case wake(at: NIODeadline)
     case emit(Event)
 }
-
-/// The children, as the shell sees them. Called on the event loop.
-package protocol UpstreamPort: AnyObject {
-    /// Brings up the child of a new link; it is restarted by policy until it is stopped.
-    func start(link: Int)
-    /// Hands over one whole line, newline included. What could not be written because the process is gone is told
-    /// back with `upstreamWriteFailed` before its exit is, if it is a call.
-    func write(link: Int, _ line: ByteBuffer, call: Int?)
-    /// Whether the child's stdin takes more without piling up.
-    func isWritable(link: Int) -> Bool
-    /// The handshake is done.
-    func confirmReady(link: Int)
-    /// Ends the process now; counts as an exit for `reason`.
-    func fail(link: Int, _ reason: ExitReason, detail: String)
-    /// Ends the child for good: stdin closed, then SIGTERM, then SIGKILL.
-    func stop(link: Int)
-}

@@ -122,6 +122,8 @@ struct OutStream {
     var call: CallID?
     /// The number of the newest event; 0 is the priming event.
     var sequence = 0
+    /// Messages sent, on whatever connection.
+    var sent = 0
 
     init(kind: StreamKind, exchange: ExchangeID? = nil, call: CallID? = nil) {
         self.kind = kind

@@ -12,7 +12,7 @@ package enum Event: Sendable {
     // The proxy.
     case proxyStarted(ProxyStarted)
     case proxyReady(afterMilliseconds: Int)
-    case proxyStopping(cause: String, inFlight: Int, sessions: Int)
+    case proxyStopping(inFlight: Int, sessions: Int)
     case proxyStopped(drained: Bool)
 
     // The child.
@@ -48,8 +48,8 @@ package enum Event: Sendable {
     case serverRequestFinished(method: Method, outcome: ServerRequestOutcome)
 
     // The front door.
-    /// A `Host` that is neither loopback nor allowed was let through; said once per name.
-    case unknownHost(host: String)
+    /// A `Host` that is neither loopback nor allowed was let through. `isFirst` is true once per name.
+    case unknownHost(host: String, isFirst: Bool)
     case connectionClosed(reason: String)
 
     /// What the proxy is when it comes up.

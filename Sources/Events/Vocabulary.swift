@@ -88,6 +88,8 @@ package enum ProtocolViolation: String, CaseIterable, Sendable {
     case notJSONRPC = "not_jsonrpc"
     case duplicateMember = "duplicate_member"
     case oversize
+    /// It does not read its stdin.
+    case stdinNotRead = "stdin_not_read"
     case unmatchedID = "unmatched_id"
     case lateAnswer = "late_answer"
     case undeclaredRequest = "undeclared_request"
@@ -127,7 +129,6 @@ package enum StreamEnd: String, CaseIterable, Sendable {
 /// Who ended a call before its answer.
 package enum CancelInitiator: String, CaseIterable, Sendable {
     case client
-    case disconnect
     case proxy
 }
 

@@ -88,6 +88,7 @@ package final class Gateway: ExchangeOutput {
         let count = listener == .admin ? self.adminConnections : self.mainConnections
         let limit = self.configuration.maxConnections
         guard count < limit + Self.surplusConnections else {
+            self.sink.emit(.requestRejected(reason: .connectionLimit, detail: "closed without an answer"))
             channel.close(promise: nil)
             return
         }
@@ -120,11 +121,11 @@ package final class Gateway: ExchangeOutput {
         }
     }
 
-    /// Reports a host once; past the bound, new ones go unreported.
+    /// Reports a request for an unknown host, marked when the name is new. Past the bound, no name is new.
     func noteUnknownHost(_ host: String) {
         let name = host.quotable(limit: 253)
-        guard self.unknownHosts.count < Self.maxUnknownHosts, self.unknownHosts.insert(name).inserted else { return }
-        self.sink.emit(.unknownHost(host: name))
+        let isFirst = self.unknownHosts.count < Self.maxUnknownHosts && self.unknownHosts.insert(name).inserted
+        self.sink.emit(.unknownHost(host: name, isFirst: isFirst))
     }
 
     // MARK: The end

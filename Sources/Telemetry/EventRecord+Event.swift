@@ -17,12 +17,12 @@ extension EventRecord {
                 "ready after \(duration(milliseconds: milliseconds))",
                 [EventField("after_ms", milliseconds)]
             )
-        case .proxyStopping(let cause, let inFlight, let sessions):
+        case .proxyStopping(let inFlight, let sessions):
             self.init(
                 "proxy.stopping",
                 severity,
-                "stopping (\(cause)): \(count(inFlight, "call")) in flight, \(count(sessions, "session")) open",
-                [EventField("cause", cause), EventField("in_flight", inFlight), EventField("sessions", sessions)]
+                "stopping: \(count(inFlight, "call")) in flight, \(count(sessions, "session")) open",
+                [EventField("in_flight", inFlight), EventField("sessions", sessions)]
             )
         case .proxyStopped(let drained):
             let sentence = drained ? "stopped, every call was answered" : "stopped before every call was answered"
@@ -169,7 +169,7 @@ extension EventRecord {
                 [EventField("method", method.rawValue), EventField("outcome", outcome.rawValue)]
             )
 
-        case .unknownHost(let host):
+        case .unknownHost(let host, _):
             self.init("security.unknown_host", severity, unknownHost(host), [EventField("host", host)])
         case .connectionClosed(let reason):
             self.init(

@@ -42,7 +42,7 @@ extension Event {
             case .undeclared, .noSession, .timeout, .sessionEnded, .upstreamLost: .info
             case .ambiguous: .warning
             }
-        case .unknownHost: .warning
+        case .unknownHost(_, let isFirst): isFirst ? .warning : .debug
         case .connectionClosed: .debug
         }
     }

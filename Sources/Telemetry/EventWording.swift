@@ -47,6 +47,7 @@ extension ProtocolViolation {
         case .notJSONRPC: "a message that is not JSON-RPC 2.0"
         case .duplicateMember: "a message with the same member twice"
         case .oversize: "a message above the size limit"
+        case .stdinNotRead: "nothing: it does not read its stdin"
         case .unmatchedID: "an answer to a request nobody made"
         case .lateAnswer: "an answer after its request had ended"
         case .undeclaredRequest: "a request of a kind the client did not declare"
@@ -139,7 +140,6 @@ extension CancelInitiator {
     var words: String {
         switch self {
         case .client: "the client cancelled it"
-        case .disconnect: "the client is gone"
         case .proxy: "the proxy gave it up"
         }
     }

@@ -14,6 +14,8 @@ final class Children: UpstreamPort, ChildDelegate {
     private let spawner: Spawner
     private let sink: any EventSink
     private var children: [Int: Child] = [:]
+    private let startedAt = NIODeadline.now()
+    private var wasReady = false
     /// Who is told; it owns this, so it is held weakly.
     weak var bridge: BridgeRuntime?
 
@@ -54,7 +56,12 @@ final class Children: UpstreamPort, ChildDelegate {
 
     func isWritable(link: Int) -> Bool { children[link]?.isWritable ?? false }
 
-    func confirmReady(link: Int) { children[link]?.confirmReady() }
+    func confirmReady(link: Int) {
+        children[link]?.confirmReady()
+        guard !wasReady else { return }
+        wasReady = true
+        sink.emit(.proxyReady(afterMilliseconds: Int((NIODeadline.now() - startedAt).nanoseconds / 1_000_000)))
+    }
 
     func fail(link: Int, _ reason: ExitReason, detail: String) { children[link]?.fail(reason, detail: detail) }
 

@@ -7,7 +7,7 @@ import Telemetry
 
 /// The effective configuration of a proxy: checked, complete, and all that the running proxy gets to see.
 struct Configuration: Sendable, Equatable {
-    /// The name of this instance in logs and metrics.
+    /// The name of this instance in logs.
     var name: String
     var command: ChildCommand
 
@@ -19,7 +19,7 @@ struct Configuration: Sendable, Equatable {
     var sseEndpoint: String?
     /// Paths that answer like `/healthz`, besides it.
     var healthEndpoints: [String]
-    /// Where health and metrics are served instead of on the main port; nil for the main port.
+    /// Where health is served instead of on the main port; nil for the main port.
     var adminListen: ListenAddress?
 
     var isolation: Isolation

@@ -185,7 +185,7 @@ extension Option {
             default: "1m",
             .timeouts,
             metavar: "TIME",
-            "for the child to answer its first handshake"
+            "for the child to answer a handshake"
         ),
         Option(
             .requestTimeout,
@@ -300,7 +300,7 @@ extension Option {
             .address,
             .observability,
             metavar: "ADDRESS",
-            "HOST:PORT or unix:/path for health and metrics alone"
+            "HOST:PORT or unix:/path for health alone"
         ),
         Option(
             .logFormat,

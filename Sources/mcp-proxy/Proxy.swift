@@ -11,7 +11,6 @@ final class Proxy {
     private let configuration: Configuration
     private let eventLoop: any EventLoop
     private let sink: any EventSink
-    private let startedAt = NIODeadline.now()
 
     private let children: Children
     private let bridge: BridgeRuntime
@@ -62,13 +61,11 @@ final class Proxy {
     func stop() -> EventLoopFuture<Void> {
         sink.emit(
             .proxyStopping(
-                cause: "asked to stop",
                 inFlight: bridge.inFlightCount,
                 sessions: bridge.sessionCount
             )
         )
         let deadline = NIODeadline.now() + configuration.gracefulShutdownTimeout
-        gateway.stopAccepting()
         let loop = eventLoop.assumeIsolated()
         let drained = eventLoop.makePromise(of: Bool.self)
         let timeout = loop.scheduleTask(in: configuration.gracefulShutdownTimeout) { drained.succeed(false) }
@@ -76,8 +73,12 @@ final class Proxy {
             timeout.cancel()
             drained.succeed(true)
         }
+        // Until then clients are let in: they may have to answer what the server asks, or cancel, and /readyz says why
+        // there is nothing new to be had.
         return drained.futureResult.assumeIsolated().flatMap { isDrained in
-            self.bridge.shutDown().assumeIsolated().flatMap {
+            self.gateway.stopAccepting()
+            self.gateway.closeIdleConnections()
+            return self.bridge.shutDown().assumeIsolated().flatMap {
                 self.gateway.close(within: deadline - .now())
             }.map { self.sink.emit(.proxyStopped(drained: isDrained)) }.nonisolated()
         }.nonisolated()

@@ -105,6 +105,16 @@ struct Resolver {
             }
             settings[.maxRequestTime] = Setting(values: request.values, origin: .derived("as --request-timeout"))
         }
+        if case .text("session")? = settings[.isolation].values.last,
+            case .boolean(true)? = settings[.stateless].values.last
+        {
+            let origin = settings[.stateless].origin
+            throw ConfigurationError(
+                origin.errorStatus,
+                "\(origin.label("stateless")) leaves no sessions, but --isolation session gives each a child",
+                "choose one of them"
+            )
+        }
         try rejectSharedPaths(settings)
     }
 

@@ -101,11 +101,8 @@ extension ValueKind {
             guard let equals = text.firstIndex(of: "=") else { return false }
             return isPlainWord(text[..<equals]) && !text.utf8.contains(0)
         case .origin:
-            if text == "*" || text == "null" { return true }
-            guard let separator = text.utf8.firstRange(of: "://".utf8), separator.lowerBound > text.startIndex
-            else { return false }
-            return isPlainWord(text[separator.upperBound...]) && !text[separator.upperBound...].contains("/")
-        case .hostName: return isPlainWord(text) && !text.contains { "/:@".contains($0) }
+            return text == "*" || WebOrigin(Substring(text)) != nil
+        case .hostName: return Authority(Substring(text)) != nil
         default: return false
         }
     }

@@ -315,6 +315,31 @@ struct IsolationTests {
         #expect(world.stopped.contains(1))
     }
 
+    @Test("an initialize whose params are no object is refused at once and takes no child")
+    func arrayParams() throws {
+        let world = world()
+        world.childStarts(1)
+        let exchange = world.post(#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":[]}"#)
+        #expect(world.body(exchange)?.errorCode == -32600)
+        #expect(world.sessionCount == 0)
+        #expect(world.started == [0, 1])
+    }
+
+    @Test("a next process that can do less ends the session, and its child with it")
+    func lessCapable() throws {
+        let world = world()
+        world.childStarts(1)
+        let exchange = world.post(World.initialize)
+        world.childSays(World.handshake(id: try #require(world.sent(1).first).id), link: 1)
+        world.childExits(link: 1)
+        world.childStarts(1)
+        let again = try #require(world.sent(1).first)
+        world.childSays(World.handshake(id: again.id, capabilities: "{}"), link: 1)
+        #expect(world.stopped.filter { $0 == 1 }.count == 1)
+        let late = world.post(toolCall("1"), session: world.replies[exchange]?.sessionID)
+        #expect(world.replies[late]?.status == 404)
+    }
+
     @Test("the death of a spare does not make the proxy unready; a spare that cannot live does")
     func deadSpare() {
         let world = world()

@@ -34,6 +34,10 @@ import Testing
             "--stream-endpoint cannot be 'mcp'; give a path that starts with a slash, such as /mcp"
         ),
         (
+            ["--stateless", "--isolation", "session", "server"],
+            "--stateless leaves no sessions, but --isolation session gives each a child; choose one of them"
+        ),
+        (
             ["--admin-listen", "9090", "server"],
             "--admin-listen cannot be '9090'; give HOST:PORT, [IPV6]:PORT or unix:/path"
         ),

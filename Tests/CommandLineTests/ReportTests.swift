@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import Testing
 
 @testable import mcp_proxy
@@ -104,5 +105,13 @@ import Testing
         #expect(throws: FileError.unreadable("Is a directory")) { try live.read("/") }
         #expect(throws: FileError.unreadable("larger than 1MiB")) { try live.read("/dev/zero") }
         #expect(live.environment["PATH"] != nil)
+    }
+}
+
+@Suite struct ReadmeTests {
+    @Test func theReadmeHoldsTheTableOfOptions() throws {
+        let page = try String(contentsOf: repositoryFile("README.md"), encoding: .utf8)
+        let table = Help.markdown.trimmingCharacters(in: .whitespacesAndNewlines)
+        #expect(page.contains(table), "print it with mcp-proxy --print-options-table")
     }
 }

@@ -75,10 +75,10 @@ import Testing
     @Test(arguments: [
         (ValueKind.endpoint, ["/", "/mcp", "/a/b-c"], ["", "mcp", "/a b", "/a?b", "/a#b", "/a\n"]),
         (
-            .origin, ["https://a.example", "http://[::1]:80", "*", "null"],
-            ["", "a.example", "https://", "https://a/", "://a"]
+            .origin, ["https://a.example", "http://[::1]:80", "*"],
+            ["", "a.example", "https://", "https://a/", "://a", "null"]
         ),
-        (.hostName, ["a.example", "10.0.0.1"], ["", "a:80", "http://a", "a b", "a/b"]),
+        (.hostName, ["a.example", "10.0.0.1", "a:80", "[2001:db8::1]"], ["", "häuser", "http://a", "a b", "a/b"]),
         (.assignment, ["A=", "A=b=c", "a.b=c"], ["", "A", "=b", "A B=c"]),
         (.boolean, ["true", "False", "1", "on", "no"], ["", "2", "y"]),
         (.json, ["{}", #"{"a":{"b":[1]}}"#], ["", "[]", "1", "{", "x"]),

@@ -314,14 +314,14 @@ import Testing
         #expect(!connection.isOpen)
     }
 
-    @Test func reportsAnUnknownHostOnce() throws {
+    @Test func reportsAnUnknownHostEachTimeAndTellsTheFirst() throws {
         let connection = try EmbeddedConnection()
         for host in ["mcp.example.com", "MCP.example.com:443", "other.example.com"] {
             try connection.send("GET /x HTTP/1.1\r\nHost: \(host)\r\n\r\n")
         }
         #expect(
             connection.sink.lines.filter { $0.hasPrefix("unknown") } == [
-                "unknown mcp.example.com", "unknown other.example.com",
+                "unknown mcp.example.com", "unknown again mcp.example.com", "unknown other.example.com",
             ]
         )
     }

@@ -4,6 +4,7 @@
 import http.client
 import json
 import signal
+import statistics
 import time
 
 import pytest
@@ -82,7 +83,7 @@ def test_all_calls_in_flight_fail_at_once_and_once(running):
 
 @pytest.mark.alone
 def test_after_sigkill_the_next_call_is_quick(running):
-    """The best of several tries counts: the machine that runs the tests does other things, too."""
+    """The median of several tries counts: the machine that runs the tests does other things, too."""
     session = running.session()
     connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=30)
     took = []
@@ -97,7 +98,7 @@ def test_after_sigkill_the_next_call_is_quick(running):
         took.append(time.monotonic() - started)
         assert text(answer) == "x"
         running.event("upstream.ready", count=n + 1)
-    assert min(took) < 0.25, took
+    assert statistics.median(took) < 0.25, took
 
 
 def test_a_call_that_meets_a_dead_pipe_is_not_lost(running):

@@ -7,7 +7,7 @@ let goldenText = #"""
     notice proxy.started  mcp-proxy 0.1.0 serves "time" on 127.0.0.1:8080, health on 127.0.0.1:9464; isolation: shared
     notice proxy.started  mcp-proxy 0.1.0 serves "time" on [::1]:8080; isolation: session
     notice proxy.ready  ready after 412 ms
-    notice proxy.stopping  stopping (SIGTERM): 1 call in flight, 3 sessions open
+    notice proxy.stopping  stopping: 1 call in flight, 3 sessions open
     notice proxy.stopped  stopped, every call was answered
     warn   proxy.stopped  stopped before every call was answered
     debug  upstream.starting  server 2: starting "docker" with 4 arguments
@@ -50,7 +50,7 @@ let goldenText = #"""
     warn   security.origin_rejected  refused: the Origin is not allowed: https://evil.example
     warn   security.host_rejected  refused: the Host is not allowed
     info   request.rejected  refused: no such session
-    debug  request.cancelled  a call was ended before its answer: the client is gone
+    debug  request.cancelled  a call was ended before its answer: the proxy gave it up
     debug  upstream.answer_dropped  an answer to a request of an unknown method was dropped: nobody waits for it any more
     debug  session.messages_dropped  session 0123456789ab opens no stream: dropped 2 messages
     debug  upstream.request_finished  sampling/createMessage of the server: answered by the client
@@ -64,7 +64,7 @@ let goldenJSON = #"""
     "level":"notice","event":"proxy.started","message":"mcp-proxy 0.1.0 serves \"time\" on 127.0.0.1:8080, health on 127.0.0.1:9464; isolation: shared","version":"0.1.0","name":"time","listen":"127.0.0.1:8080","admin_listen":"127.0.0.1:9464","isolation":"shared"}
     "level":"notice","event":"proxy.started","message":"mcp-proxy 0.1.0 serves \"time\" on [::1]:8080; isolation: session","version":"0.1.0","name":"time","listen":"[::1]:8080","isolation":"session"}
     "level":"notice","event":"proxy.ready","message":"ready after 412 ms","after_ms":412}
-    "level":"notice","event":"proxy.stopping","message":"stopping (SIGTERM): 1 call in flight, 3 sessions open","cause":"SIGTERM","in_flight":1,"sessions":3}
+    "level":"notice","event":"proxy.stopping","message":"stopping: 1 call in flight, 3 sessions open","in_flight":1,"sessions":3}
     "level":"notice","event":"proxy.stopped","message":"stopped, every call was answered","drained":true}
     "level":"warn","event":"proxy.stopped","message":"stopped before every call was answered","drained":false}
     "level":"debug","event":"upstream.starting","message":"server 2: starting \"docker\" with 4 arguments","link":2,"generation":1,"program":"docker","argument_count":4}
@@ -107,7 +107,7 @@ let goldenJSON = #"""
     "level":"warn","event":"security.origin_rejected","message":"refused: the Origin is not allowed: https://evil.example","reason":"bad_origin","detail":"https://evil.example"}
     "level":"warn","event":"security.host_rejected","message":"refused: the Host is not allowed","reason":"bad_host"}
     "level":"info","event":"request.rejected","message":"refused: no such session","reason":"unknown_session"}
-    "level":"debug","event":"request.cancelled","message":"a call was ended before its answer: the client is gone","initiator":"disconnect"}
+    "level":"debug","event":"request.cancelled","message":"a call was ended before its answer: the proxy gave it up","initiator":"proxy"}
     "level":"debug","event":"upstream.answer_dropped","message":"an answer to a request of an unknown method was dropped: nobody waits for it any more","method":"_OTHER"}
     "level":"debug","event":"session.messages_dropped","message":"session 0123456789ab opens no stream: dropped 2 messages","session":"0123456789ab","count":2}
     "level":"debug","event":"upstream.request_finished","message":"sampling/createMessage of the server: answered by the client","method":"sampling/createMessage","outcome":"answered"}

@@ -18,7 +18,6 @@ private let hostileTexts: [String] = [
 private func events(saying text: String) -> [Event] {
     [
         .proxyStarted(.init(version: text, name: text, listen: text, adminListen: text, isolation: text)),
-        .proxyStopping(cause: text, inFlight: 0, sessions: 0),
         .upstreamStarting(link: 0, generation: 0, program: text, argumentCount: 0),
         .upstreamReady(
             .init(
@@ -41,7 +40,7 @@ private func events(saying text: String) -> [Event] {
         .streamClosed(session: text, kind: .get, end: .finished, events: 0),
         .streamResumed(session: text, replayed: 0),
         .requestRejected(reason: .badHeader, detail: text),
-        .unknownHost(host: text),
+        .unknownHost(host: text, isFirst: true),
         .connectionClosed(reason: text),
     ]
 }
@@ -92,11 +91,11 @@ private func events(saying text: String) -> [Event] {
     /// The operator is asked to paste the name into a command.
     @Test(arguments: ["$(reboot)", "`id`", "a;b", "a b", "-x", "a\nb", "*", "", "a'b", "é.example"])
     func offersNoCommandForWhatIsNoHostName(_ host: String) {
-        #expect(!EventRecord(.unknownHost(host: host)).message.contains("--allow-host"))
+        #expect(!EventRecord(.unknownHost(host: host, isFirst: true)).message.contains("--allow-host"))
     }
 
     @Test(arguments: ["mcp.example.org", "mcp.example.org:8443", "10.0.0.7", "[2001:db8::1]", "my_host"])
     func namesTheFlagForAHostName(_ host: String) {
-        #expect(EventRecord(.unknownHost(host: host)).message.contains("--allow-host \(host),"))
+        #expect(EventRecord(.unknownHost(host: host, isFirst: true)).message.contains("--allow-host \(host),"))
     }
 }

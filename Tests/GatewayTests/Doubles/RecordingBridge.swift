@@ -66,7 +66,7 @@ final class RecordingSink: EventSink {
         let line =
             switch event {
             case .requestRejected(let reason, _): "rejected \(reason.rawValue)"
-            case .unknownHost(let host): "unknown \(host)"
+            case .unknownHost(let host, let isFirst): isFirst ? "unknown \(host)" : "unknown again \(host)"
             case .connectionClosed(let reason): "closed \(reason)"
             default: "other"
             }
