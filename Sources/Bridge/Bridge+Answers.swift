@@ -92,6 +92,16 @@ extension Bridge {
         if failure.outcome == .rejected { emit(.requestRejected(reason: failure.rejectReason, detail: message)) }
     }
 
+    /// Answers a call that the child is not there for.
+    mutating func failUnavailable(_ call: Call, _ link: Link?) {
+        fail(
+            call,
+            .upstreamUnavailable,
+            link?.unavailability ?? "the MCP server is not running",
+            details: link?.lastExit?.details ?? []
+        )
+    }
+
     /// Answers a call that was never registered.
     mutating func refuseCall(_ call: Call, _ failure: Failure, _ message: String) {
         guard case .client(let session, let id) = call.origin else { return }

@@ -42,7 +42,7 @@ extension Bridge {
     /// Sends a call whose line is ready, or lets it wait for its turn.
     mutating func enqueue(_ call: Call, _ link: Link) {
         if link.phase == .crashLoop || link.phase == .stopping {
-            return fail(call, .upstreamUnavailable, link.unavailability, details: link.lastExit?.details ?? [])
+            return failUnavailable(call, link)
         }
         if link.waitingCount == 0 || link.turns.areTaken, maySend(call, link) { return send(call, link) }
         guard link.waitingCount < configuration.maxQueue,

@@ -96,12 +96,7 @@ extension Bridge {
         case .shared:
             guard let link = links[Self.firstLink], link.phase != .crashLoop, link.phase != .stopping else {
                 let link = links[Self.firstLink]
-                fail(
-                    call,
-                    .upstreamUnavailable,
-                    link?.unavailability ?? "the MCP server is not running",
-                    details: link?.lastExit?.details ?? []
-                )
+                failUnavailable(call, link)
                 return close(session, .initializeFailed)
             }
             call.aftermath = .sharedHandshake
@@ -134,7 +129,7 @@ extension Bridge {
         }
         let spare = links.values.filter { $0.role == .spare && $0.phase != .stopping }.min { $0.id < $1.id }
         if let spare, spare.phase == .crashLoop {
-            fail(call, .upstreamUnavailable, spare.unavailability, details: spare.lastExit?.details ?? [])
+            failUnavailable(call, spare)
             return close(session, .initializeFailed)
         }
         let link = spare ?? openLink(role: .exclusive(session.key))

@@ -121,7 +121,7 @@ extension Bridge {
         let waiting = calls.values.filter { $0.link == link.id && $0.phase == .waiting }.sorted { $0.id < $1.id }
         for call in waiting {
             let session = call.session
-            fail(call, .upstreamUnavailable, link.unavailability, details: link.lastExit?.details ?? [])
+            failUnavailable(call, link)
             if call.method == .initialize, let session { close(session, .initializeFailed) }
         }
     }

@@ -13,9 +13,11 @@ package enum Isolation: String, CaseIterable, Sendable {
 
 /// The limits and switches of the bridge.
 package struct BridgeConfiguration: Sendable {
+    /// How clients share children.
     package var isolation: Isolation = .shared
     /// Accept requests without a session; mint none.
     package var stateless = false
+    /// What the proxy calls its own version, in `clientInfo`.
     package var version = "0.0.0"
     /// What is declared to a shared child, as JSON text.
     package var sharedCapabilities = Messages.sharedCapabilities
@@ -24,6 +26,7 @@ package struct BridgeConfiguration: Sendable {
     /// Where clients of the 2024-11-05 transport post, as the `endpoint` event names it.
     package var messageEndpoint = "/sse/messages"
 
+    /// Sessions that are open, at most.
     package var maxSessions = 1000
     /// Calls that are with one child and unanswered, at most.
     package var maxInFlight = 256
@@ -49,6 +52,7 @@ package struct BridgeConfiguration: Sendable {
     /// How long a cancelled call that the child never answers keeps the turn of its session.
     package var abandonedTurnGrace = TimeAmount.milliseconds(30_000)
 
+    /// Keep events, so that a client can come back to a broken stream.
     package var eventStore = true
     /// Events kept per session, at most.
     package var maxStoredEvents = 1000

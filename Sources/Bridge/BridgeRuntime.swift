@@ -38,12 +38,15 @@ package final class BridgeRuntime: BridgeInput {
 
     // MARK: Life
 
+    /// Starts the first child.
     package func start() {
         bridge.start(now: .now())
         carryOut()
     }
 
+    /// Sessions that are open.
     package var sessionCount: Int { bridge.sessionCount }
+    /// Calls that are with a child and have a client that waits.
     package var inFlightCount: Int { bridge.inFlightCount }
 
     /// Takes nothing new; the future is done when no client waits any more.
@@ -64,7 +67,7 @@ package final class BridgeRuntime: BridgeInput {
         return promise.futureResult
     }
 
-    // MARK: From HTTP
+    // MARK: From HTTP (see `BridgeInput`)
 
     package func post(_ exchange: ExchangeID, head: ExchangeHead, body: ByteBuffer) {
         bridge.post(exchange, head: head, body: body, now: .now())
@@ -98,7 +101,7 @@ package final class BridgeRuntime: BridgeInput {
 
     package var readiness: Readiness { bridge.readiness }
 
-    // MARK: From the children
+    // MARK: From the children (see the inputs of `Bridge` with the same names)
 
     package func upstreamStarted(link: Int, generation: Int) {
         bridge.upstreamStarted(link: link, generation: generation, now: .now())

@@ -10,56 +10,85 @@ package import NIOCore
 /// arguments, results, tokens, argv or a whole session id.
 package enum Event: Sendable {
     // The proxy.
+
+    /// The listener is bound.
     case proxyStarted(ProxyStarted)
+    /// A child has answered its handshake for the first time, so long after the start.
     case proxyReady(afterMilliseconds: Int)
+    /// It was told to stop, with so many calls unanswered and sessions open.
     case proxyStopping(inFlight: Int, sessions: Int)
+    /// All children are gone. `drained` tells whether every call was answered before.
     case proxyStopped(drained: Bool)
 
-    // The child.
+    // The child. A link is one child over all its processes, 0 the shared one; a generation is one process of it,
+    // counted from 1.
+
+    /// A process is about to be started. Of its command line only the program's name and the number of arguments are
+    /// told: the rest may hold secrets.
     case upstreamStarting(link: Int, generation: Int, program: String, argumentCount: Int)
+    /// The process runs.
     case upstreamStarted(link: Int, generation: Int, pid: Int32)
+    /// The handshake is done.
     case upstreamReady(UpstreamReady)
+    /// The process is gone, or never was.
     case upstreamExited(UpstreamExit)
+    /// A line the child wrote to stderr: untrusted text without control characters, at most 4000 bytes.
     case upstreamStderr(link: Int, line: String, truncated: Bool)
     /// Lines of stderr that were left out because the child writes faster than its rate allows.
     case upstreamStderrSuppressed(link: Int, lines: Int)
+    /// It has said nothing for so long, nor answered a ping, and is ended.
     case upstreamUnresponsive(link: Int, silentMilliseconds: Int)
     /// The child can ask clients things: its calls take turns from now on.
     case upstreamTakesTurns(link: Int)
     /// `notifications/message` that belongs to nobody in particular.
     case upstreamLog(link: Int, level: String, bytes: Int)
+    /// A peer broke a rule; what it cost is told by the events of the calls. `detail` is one clause without payload.
     case protocolViolation(peer: Peer, kind: ProtocolViolation, detail: String)
 
-    // Sessions and streams.
+    // Sessions and streams. A session is named by the public part of its id.
+
+    /// A client completed its handshake.
     case sessionOpened(SessionOpened)
+    /// A session ended, or never came to be.
     case sessionClosed(SessionClosed)
+    /// A connection carries a stream; there is one `streamClosed` for each.
     case streamOpened(session: String, kind: StreamKind)
+    /// The connection carries it no more, after so many messages of the stream.
     case streamClosed(session: String, kind: StreamKind, end: StreamEnd, events: Int)
+    /// A client came back to a stream, and so many messages were repeated.
     case streamResumed(session: String, replayed: Int)
     /// Messages for a session that opens no stream, the oldest of which no longer fit.
     case messagesDropped(session: String, count: Int)
 
     // Requests.
+
+    /// A request of a client got its answer.
     case requestFinished(RequestFinished)
+    /// The proxy refused something; `detail` is what the client was told.
     case requestRejected(reason: RejectReason, detail: String)
+    /// A call was ended before its answer.
     case requestCancelled(initiator: CancelInitiator)
     /// An answer of the child nobody waits for any more.
     case answerDropped(method: Method)
+    /// A request of the child to a client is over.
     case serverRequestFinished(method: Method, outcome: ServerRequestOutcome)
 
     // The front door.
     /// A `Host` that is neither loopback nor allowed was let through. `isFirst` is true once per name.
     case unknownHost(host: String, isFirst: Bool)
+    /// A connection ended: `client`, `server`, `idle_timeout`, `slow_consumer`, `too_much_input` or `error`.
     case connectionClosed(reason: String)
 
     /// What the proxy is when it comes up.
     package struct ProxyStarted: Sendable {
         package var version: String
+        /// Of this instance (`--name`).
         package var name: String
         /// Where clients connect, as `host:port`.
         package var listen: String
         /// Where health is answered, or nil when it shares the main listener.
         package var adminListen: String?
+        /// `shared` or `session`.
         package var isolation: String
 
         package init(version: String, name: String, listen: String, adminListen: String?, isolation: String) {
@@ -186,13 +215,16 @@ package enum Event: Sendable {
         /// The JSON-RPC error code, when the answer was an error.
         package var errorCode: Int?
         package var transport: Transport
+        /// The message's size as it came in, and the answer's as it went out, in bytes.
         package var requestBytes: Int
         package var responseBytes: Int
+        /// When the request was complete.
         package var arrived: NIODeadline
         /// When the line was handed to the child; nil when it never was.
         package var sent: NIODeadline?
         /// When the child's answer was read; nil when the proxy answered itself.
         package var answered: NIODeadline?
+        /// When the client was answered.
         package var finished: NIODeadline
 
         package init(

@@ -39,20 +39,20 @@ package struct GatewayConfiguration: Sendable {
     package var sseEndpoint = "/sse"
     package var transports = Transports.both
     /// The largest request body, in bytes.
-    package var maxBodySize = 4 * 1024 * 1024
+    package var maxBodySize = 10 * 1024 * 1024
     /// How many bytes of bodies may be coming in on all connections together.
     package var maxBuffered = 256 * 1024 * 1024
     /// How long a connection may stay open between two requests.
     ///
     /// Longer than the 60 s after which nginx drops its idle upstream connections, so that it is never the proxy
     /// that closes one just as nginx reuses it.
-    package var keepAliveTimeout = TimeAmount.seconds(75)
+    package var keepAliveTimeout = TimeAmount.minutes(5)
     /// How long a request may take to arrive, from its first byte to its last.
     package var readTimeout = TimeAmount.seconds(30)
     /// How long an event stream may be silent before a comment is sent; nil or zero for never.
     package var keepAliveInterval: TimeAmount? = .seconds(15)
     /// How many connections each listener takes at a time.
-    package var maxConnections = 1000
+    package var maxConnections = 1024
     /// How many bytes may wait for a client that reads its stream slowly.
     package var maxStreamBuffer = 4 * 1024 * 1024
     /// Web origins that may call, beside those of loopback: `https://app.example.com`, or `*` for all.
