@@ -392,7 +392,7 @@ import Testing
         #expect(try unused.wait(.seconds(30)) == "")
         #expect(!unused.isOpen)
         #expect(unused.sink.lines == ["closed idle_timeout"])
-        let used = try EmbeddedConnection()
+        let used = try EmbeddedConnection { $0.keepAliveTimeout = .seconds(75) }
         try used.send(Self.post)
         try used.wait(.seconds(1000))
         used.gateway.respond(used.bridge.last, Reply(status: 202))
