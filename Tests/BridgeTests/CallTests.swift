@@ -138,6 +138,21 @@ struct CallTests {
         #expect(world.sent().isEmpty)
     }
 
+    @Test("calls that were cancelled while they waited take no place and no memory in the queue")
+    func cancelledWaiters() throws {
+        let world = World.ready { $0.maxInFlight = 1 }
+        let session = try world.openSession()
+        world.post(toolCall("0"), session: session)
+        for id in 1...500 {
+            world.post(toolCall("\(id)"), session: session)
+            world.post(
+                #"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":\#(id)}}"#,
+                session: session
+            )
+        }
+        #expect(world.queuedCalls < 100)
+    }
+
     @Test("a session cannot cancel another's call")
     func foreignCancel() throws {
         let world = World.ready()

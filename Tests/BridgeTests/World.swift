@@ -222,6 +222,8 @@ final class World {
     var readiness: Readiness { bridge.readiness }
     var sessionCount: Int { bridge.sessionCount }
     var bufferedBytes: Int { bridge.bufferedBytes }
+    /// Calls the queue of the shared child holds, ended ones included.
+    var queuedCalls: Int { bridge.links[0]?.waiting.count ?? 0 }
     /// When the bridge wants to be woken.
     var wakeAt: NIODeadline { bridge.wakeAt }
 

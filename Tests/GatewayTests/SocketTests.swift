@@ -171,12 +171,52 @@ import Testing
         #expect(server.sink.lines == ["rejected body_too_large", "closed server"])
     }
 
+    /// Answers every request with this much.
+    private static func flood(_ bytes: Int) -> @Sendable (Gateway, RecordingBridge) -> Void {
+        { gateway, bridge in
+            bridge.onPost = { [unowned gateway] exchange, _ in
+                gateway.respond(exchange, Reply(status: 200, body: ByteBuffer(repeating: 0x20, count: bytes)))
+            }
+        }
+    }
+
+    @Test func makesNoMoreAnswersThanTheClientTakes() async throws {
+        let server = try await TestServer(setUp: Self.flood(8_000_000))
+        let client = try RawClient(port: server.port)
+        client.send(String(repeating: self.post, count: 10))
+        var calls = try await server.calls()
+        _ = await calls.next()
+        // Whatever the loop had to do with what it has read, it has done after some more turns.
+        for _ in 0..<100 { _ = try await server.run { _, _ in } }
+        #expect(try await server.run { _, bridge in bridge.log.count } <= 2)
+        for _ in 0..<10 {
+            _ = try client.read(until: "\r\n\r\n")
+            try client.skip(8_000_000)
+        }
+        #expect(try await server.run { _, bridge in bridge.log.count } == 10)
+        client.close()
+        try await server.stop()
+    }
+
+    @Test func letsAnAnswerGoOutWhenItCloses() async throws {
+        let server = try await TestServer(setUp: Self.flood(8_000_000))
+        let client = try RawClient(port: server.port)
+        client.send(self.post)
+        var calls = try await server.calls()
+        _ = await calls.next()
+        async let stopped: Void = server.stop(within: .seconds(10))
+        _ = try client.read(until: "\r\n\r\n")
+        try client.skip(8_000_000)
+        client.close()
+        try await stopped
+    }
+
     @Test func refusesWhatAllConnectionsTogetherCannotHold() async throws {
         let server = try await TestServer(configure: { $0.maxBuffered = 1000 }, setUp: Self.echo)
         let hoarder = try RawClient(port: server.port)
         hoarder.send("POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n")
         hoarder.send("Content-Length: 901\r\n\r\n" + String(repeating: "x", count: 900))
-        while try await server.keptBodyBytes() < 900 { await Task.yield() }
+        while try await server.run({ gateway, _ in gateway.keptBodyBytes }) < 900 { await Task.yield() }
         let other = try RawClient(port: server.port)
         other.send(EmbeddedConnection.post(String(repeating: "x", count: 200)))
         #expect(try other.readToEnd().hasPrefix("HTTP/1.1 503 "))

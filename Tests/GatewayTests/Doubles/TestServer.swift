@@ -15,12 +15,6 @@ final class TestServer: Sendable {
     private let gateway: NIOLoopBound<Gateway>
     private let bridge: NIOLoopBound<RecordingBridge>
 
-    /// Bytes of bodies that have come in and wait for the rest.
-    func keptBodyBytes() async throws -> Int {
-        let gateway = self.gateway
-        return try await self.loop.submit { gateway.value.keptBodyBytes }.get()
-    }
-
     /// - Parameter setUp: Called on the loop before it listens.
     init(
         configure: (inout GatewayConfiguration) -> Void = { _ in },
@@ -66,9 +60,10 @@ final class TestServer: Sendable {
         try await self.run { _, bridge in bridge.calls }.makeAsyncIterator()
     }
 
-    func stop() async throws {
+    /// - Parameter grace: How long clients may take to read what was written.
+    func stop(within grace: TimeAmount = .zero) async throws {
         let gateway = self.gateway
-        try await self.loop.flatSubmit { gateway.value.close() }.get()
+        try await self.loop.flatSubmit { gateway.value.close(within: grace) }.get()
         try await self.group.shutdownGracefully()
     }
 }
