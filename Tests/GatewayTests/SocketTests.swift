@@ -204,11 +204,11 @@ import Testing
         client.send(self.post)
         var calls = try await server.calls()
         _ = await calls.next()
-        async let stopped: Void = server.stop(within: .seconds(10))
+        try await server.run { gateway, _ in _ = gateway.close(within: .seconds(10)) }
         _ = try client.read(until: "\r\n\r\n")
         try client.skip(8_000_000)
         client.close()
-        try await stopped
+        try await server.stop()
     }
 
     @Test func refusesWhatAllConnectionsTogetherCannotHold() async throws {

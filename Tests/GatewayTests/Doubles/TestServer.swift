@@ -60,10 +60,9 @@ final class TestServer: Sendable {
         try await self.run { _, bridge in bridge.calls }.makeAsyncIterator()
     }
 
-    /// - Parameter grace: How long clients may take to read what was written.
-    func stop(within grace: TimeAmount = .zero) async throws {
+    func stop() async throws {
         let gateway = self.gateway
-        try await self.loop.flatSubmit { gateway.value.close(within: grace) }.get()
+        try await self.loop.flatSubmit { gateway.value.close() }.get()
         try await self.group.shutdownGracefully()
     }
 }
