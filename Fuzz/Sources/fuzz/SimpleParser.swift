@@ -57,7 +57,13 @@ struct SimpleParser {
             } while take(",")
             return take("]")
         }
-        return string() || number() || take("true") || take("false") || take("null")
+        // What fails half-way must not be tried as something else from there.
+        guard index < bytes.count else { return false }
+        switch bytes[index] {
+        case UInt8(ascii: "\""): return string()
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return number()
+        default: return take("true") || take("false") || take("null")
+        }
     }
 
     private mutating func string() -> Bool {
@@ -77,12 +83,8 @@ struct SimpleParser {
     }
 
     private mutating func number() -> Bool {
-        let start = index
         _ = take("-")
-        guard take("0") || digits() else {
-            index = start
-            return false
-        }
+        guard take("0") || digits() else { return false }
         if take(".") { guard digits() else { return false } }
         if takeOne(of: "eE") {
             _ = takeOne(of: "+-")
