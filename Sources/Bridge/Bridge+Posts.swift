@@ -17,7 +17,7 @@ struct Incoming {
         if envelope.hasLineBreaks { message.flattenLineBreaks() }
         self.message = message
         self.envelope = envelope
-        self.method = envelope[.method].flatMap { message.string($0) }.map(Method.init(name:)) ?? .other
+        self.method = envelope.method(in: message)
     }
 
     var id: RequestID? { envelope.id(in: message) }
@@ -25,6 +25,13 @@ struct Incoming {
     func text(_ member: Member) -> String? { envelope[member].flatMap { message.string($0) } }
 
     func token(_ member: Member) -> RequestID? { envelope[member].flatMap { RequestID(token: message.text($0)) } }
+}
+
+extension Envelope {
+    /// The method a message names; `.other` for an answer, or when the protocol has no such method.
+    func method(in message: ByteBuffer) -> Method {
+        self[.method].flatMap { message.string($0) }.map(Method.init(name:)) ?? .other
+    }
 }
 
 // What arrives by POST.

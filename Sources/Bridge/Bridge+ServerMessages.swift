@@ -91,7 +91,7 @@ extension Bridge {
 
     private mutating func serverRequest(_ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
         guard let childID = envelope.id(in: message), let idRange = envelope[.id] else { return }
-        let method = envelope[.method].flatMap { message.string($0) }.map(Method.init(name:)) ?? .other
+        let method = envelope.method(in: message)
         guard method != .ping else {
             return writeControl(link, Messages.emptyResult(id: childID).terminated())
         }
@@ -234,7 +234,7 @@ extension Bridge {
     // MARK: Notifications
 
     private mutating func serverNotification(_ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
-        let method = envelope[.method].flatMap { message.string($0) }.map(Method.init(name:)) ?? .other
+        let method = envelope.method(in: message)
         switch method {
         case .progress: progress(message, envelope, link)
         case .message: log(message, envelope, link)

@@ -64,7 +64,7 @@ struct Configuration: Sendable, Equatable {
 
     /// Values of `Origin` that may call, besides loopback; `*` for all.
     var allowedOrigins: [String]
-    /// Values of `Host` that are known, without port, besides loopback.
+    /// Values of `Host` that are known besides loopback; one without a port stands for every port.
     var allowedHosts: [String]
     /// Whether an unknown `Host` is refused even without a foreign `Origin`.
     var isHostStrict: Bool
