@@ -138,7 +138,8 @@ class Proxy:
 
     @property
     def child_pid(self):
-        """The process id of the newest child."""
+        """The process id of the newest child (the log may be a moment behind what the proxy answers)."""
+        self.event("upstream.started")
         return self.child_pids[-1]
 
     def survivors(self):
