@@ -22,6 +22,7 @@ let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-s
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 // The rooms of the house, from the ground floor up: a target imports only what stands above it in this list.
@@ -31,6 +32,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -39,8 +41,22 @@ let package = Package(
     targets: [
         .target(name: "JSONRPC", dependencies: [nio], swiftSettings: settings),
         .target(name: "MCP", dependencies: ["JSONRPC", nio], swiftSettings: settings),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+        .target(name: "Prometheus", dependencies: ["CZlib"], swiftSettings: settings),
+        .target(name: "Journal", dependencies: ["CSystemd"], swiftSettings: settings),
         .target(name: "Events", dependencies: ["JSONRPC", "MCP", nio], swiftSettings: settings),
-        .target(name: "Telemetry", dependencies: ["Events", "MCP", nio], swiftSettings: settings),
+        .target(
+            name: "Tracing",
+            dependencies: ["Events", "MCP", "Prometheus", nio, nioPosix, nioHTTP],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "Telemetry",
+            dependencies: ["Events", "MCP", "JSONRPC", "Prometheus", "Journal", "Tracing", nio, coreMetrics],
+            exclude: ["Catalogue/metrics.json", "Catalogue/events.json"],
+            swiftSettings: settings
+        ),
         .target(
             name: "Upstream",
             dependencies: ["JSONRPC", "Events", nio, nioPosix, lifecycle, subprocess, system],
@@ -55,7 +71,8 @@ let package = Package(
         .executableTarget(
             name: "mcp-proxy",
             dependencies: [
-                "JSONRPC", "MCP", "Events", "Telemetry", "Upstream", "Bridge", "Gateway",
+                "JSONRPC", "MCP", "Prometheus", "Journal", "Events", "Tracing", "Telemetry", "Upstream", "Bridge",
+                "Gateway",
                 nio, nioPosix, lifecycle, signals, log,
             ],
             swiftSettings: settings
@@ -67,9 +84,16 @@ let package = Package(
         ),
         .testTarget(name: "JSONRPCTests", dependencies: ["JSONRPC", nio], swiftSettings: settings),
         .testTarget(name: "MCPTests", dependencies: ["MCP", "JSONRPC", nio], swiftSettings: settings),
+        .testTarget(name: "PrometheusTests", dependencies: ["Prometheus"], swiftSettings: settings),
+        .testTarget(name: "JournalTests", dependencies: ["Journal"], swiftSettings: settings),
+        .testTarget(
+            name: "TracingTests",
+            dependencies: ["Tracing", "Events", "MCP", "Prometheus", nio, nioPosix, nioHTTP, nioEmbedded],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "TelemetryTests",
-            dependencies: ["Telemetry", "Events", "MCP", nio],
+            dependencies: ["Telemetry", "Events", "MCP", "Prometheus", "Journal", "Tracing", nio, nioEmbedded],
             swiftSettings: settings
         ),
         .testTarget(
