@@ -19,6 +19,10 @@ package enum Event: Sendable {
     case proxyStopping(inFlight: Int, sessions: Int)
     /// All children are gone. `drained` tells whether every call was answered before.
     case proxyStopped(drained: Bool)
+    /// The configuration was read again and is in use. `needsRestart` names the options whose change has to wait.
+    case configReloaded(changed: [String], needsRestart: [String])
+    /// It was to be read again and could not be; the one before stays in use. `problem` is one line.
+    case configInvalid(problem: String)
 
     // The child. A link is one child over all its processes, 0 the shared one; a generation is one process of it,
     // counted from 1.
@@ -38,6 +42,8 @@ package enum Event: Sendable {
     case upstreamStderrSuppressed(link: Int, lines: Int)
     /// It has said nothing for so long, nor answered a ping, and is ended.
     case upstreamUnresponsive(link: Int, silentMilliseconds: Int)
+    /// A ping that followed a timeout is over: answered after so long, or not at all (nil).
+    case upstreamProbed(link: Int, answeredAfter: TimeAmount?)
     /// The child can ask clients things: its calls take turns from now on.
     case upstreamTakesTurns(link: Int)
     /// `notifications/message` that belongs to nobody in particular.
@@ -54,7 +60,7 @@ package enum Event: Sendable {
     /// A connection carries a stream; there is one `streamClosed` for each.
     case streamOpened(session: String, kind: StreamKind)
     /// The connection carries it no more, after so many messages of the stream.
-    case streamClosed(session: String, kind: StreamKind, end: StreamEnd, events: Int)
+    case streamClosed(session: String, kind: StreamKind, end: StreamEnd, events: Int, duration: TimeAmount)
     /// A client came back to a stream, and so many messages were repeated.
     case streamResumed(session: String, replayed: Int)
     /// Messages for a session that opens no stream, the oldest of which no longer fit.
@@ -70,14 +76,27 @@ package enum Event: Sendable {
     case requestCancelled(initiator: CancelInitiator)
     /// An answer of the child nobody waits for any more.
     case answerDropped(method: Method)
-    /// A request of the child to a client is over.
-    case serverRequestFinished(method: Method, outcome: ServerRequestOutcome)
+    /// A request of the child to a client is over. The sizes are those of the request and of the client's answer, in
+    /// bytes; 0 when there was none.
+    case serverRequestFinished(
+        method: Method,
+        outcome: ServerRequestOutcome,
+        requestBytes: Int = 0,
+        responseBytes: Int = 0
+    )
+    /// A notification was passed on, or taken by the proxy itself.
+    case notificationReceived(peer: Peer, method: Method, bytes: Int)
+    /// A message as a peer sent it, cut to what `--log-payloads` allows. Emitted only with that option.
+    case payload(peer: Peer, session: String, message: ByteBuffer, bytes: Int)
 
     // The front door.
+
+    /// An HTTP request got its answer, or the head of its event stream.
+    case httpAnswered(HTTPAnswered)
     /// A `Host` that is neither loopback nor allowed was let through. `isFirst` is true once per name.
     case unknownHost(host: String, isFirst: Bool)
-    /// A connection ended: `client`, `server`, `idle_timeout`, `slow_consumer`, `too_much_input` or `error`.
-    case connectionClosed(reason: String)
+    /// A connection ended.
+    case connectionClosed(reason: ConnectionEnd)
 
     /// What the proxy is when it comes up.
     package struct ProxyStarted: Sendable {
@@ -109,7 +128,7 @@ package enum Event: Sendable {
         package var serverVersion: String
         package var revision: String
         /// From spawn to the answer to `initialize`.
-        package var startMilliseconds: Int
+        package var startDuration: TimeAmount
 
         package init(
             link: Int,
@@ -117,14 +136,14 @@ package enum Event: Sendable {
             serverName: String,
             serverVersion: String,
             revision: String,
-            startMilliseconds: Int
+            startDuration: TimeAmount
         ) {
             self.link = link
             self.generation = generation
             self.serverName = serverName
             self.serverVersion = serverVersion
             self.revision = revision
-            self.startMilliseconds = startMilliseconds
+            self.startDuration = startDuration
         }
     }
 
@@ -146,6 +165,8 @@ package enum Event: Sendable {
         package var plan: RestartPlan
         /// Calls that failed because of it; filled in where the calls are known.
         package var inFlight: Int
+        /// Whether it had completed its handshake; filled in where that is known.
+        package var wasReady = false
 
         package init(
             link: Int,
@@ -194,23 +215,26 @@ package enum Event: Sendable {
         package var session: String
         package var reason: SessionCloseReason
         package var requests: Int
-        package var durationMilliseconds: Int
+        package var duration: TimeAmount
 
-        package init(session: String, reason: SessionCloseReason, requests: Int, durationMilliseconds: Int) {
+        package init(session: String, reason: SessionCloseReason, requests: Int, duration: TimeAmount) {
             self.session = session
             self.reason = reason
             self.requests = requests
-            self.durationMilliseconds = durationMilliseconds
+            self.duration = duration
         }
     }
 
     /// A client's request got its one answer.
     ///
-    /// The four timestamps separate queue time (`sent - arrived`), the child's time (`answered - sent`) and the
-    /// proxy's own (the rest).
+    /// The timestamps of the monotonic clock and the time in the queue separate the child's time (`answered - sent`)
+    /// and the proxy's own (the rest).
     package struct RequestFinished: Sendable {
+        /// Empty for a request without a session (`--stateless`).
         package var session: String
         package var method: Method
+        /// The tool or prompt it is about, if the child's lists name it.
+        package var name: KnownName?
         package var outcome: Outcome
         /// The JSON-RPC error code, when the answer was an error.
         package var errorCode: Int?
@@ -220,12 +244,16 @@ package enum Event: Sendable {
         package var responseBytes: Int
         /// When the request was complete.
         package var arrived: NIODeadline
+        /// How much of the time before `sent` it waited for its turn.
+        package var queued = TimeAmount.zero
         /// When the line was handed to the child; nil when it never was.
         package var sent: NIODeadline?
         /// When the child's answer was read; nil when the proxy answered itself.
         package var answered: NIODeadline?
-        /// When the client was answered.
+        /// When the client was answered; stamped by the shell that does so.
         package var finished: NIODeadline
+        /// With tracing on: where this request stands in its trace.
+        package var trace: RequestTrace?
 
         package init(
             session: String,
@@ -253,6 +281,43 @@ package enum Event: Sendable {
             self.finished = finished
         }
     }
+
+    /// An HTTP request was answered.
+    package struct HTTPAnswered: Sendable {
+        package var method: HTTPMethodName
+        package var route: HTTPRoute
+        package var status: Int
+        /// From the head of the request to the answer, or to the head of its event stream.
+        package var duration: TimeAmount
+
+        package init(method: HTTPMethodName, route: HTTPRoute, status: Int, duration: TimeAmount) {
+            self.method = method
+            self.route = route
+            self.status = status
+            self.duration = duration
+        }
+    }
+}
+
+/// The name of a tool or a prompt, known from the child's own lists: only such names may become labels.
+package struct KnownName: Sendable, Hashable {
+    package enum Kind: UInt8, Sendable { case tool, prompt }
+
+    package let kind: Kind
+    /// At most 128 bytes, without control or invisible characters.
+    package let text: String
+    /// Counts up over all names of this proxy, from 1: a handle for whoever keeps something per name.
+    package let number: Int
+
+    package init(_ kind: Kind, _ text: String, number: Int) {
+        self.kind = kind
+        self.text = text
+        self.number = number
+    }
+
+    package static func == (left: KnownName, right: KnownName) -> Bool { left.number == right.number }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(number) }
 }
 
 /// Where events go. The spine of the proxy: one value, handed to every room that has facts to report.

@@ -143,3 +143,28 @@ package enum ServerRequestOutcome: String, CaseIterable, Sendable {
     case sessionEnded = "session_ended"
     case upstreamLost = "upstream_lost"
 }
+
+/// Why a connection ended.
+package enum ConnectionEnd: String, CaseIterable, Sendable {
+    case client
+    case server
+    case idleTimeout = "idle_timeout"
+    case slowConsumer = "slow_consumer"
+    case tooMuchInput = "too_much_input"
+    case error
+}
+
+/// The methods of HTTP that the proxy tells apart.
+package enum HTTPMethodName: String, CaseIterable, Sendable {
+    case get = "GET"
+    case post = "POST"
+    case delete = "DELETE"
+    case options = "OPTIONS"
+    case head = "HEAD"
+    case other = "_OTHER"
+}
+
+/// What an HTTP request was for: the logical name, whatever path it is served at.
+package enum HTTPRoute: String, CaseIterable, Sendable {
+    case mcp, sse, messages, health, ready, metrics, other
+}

@@ -117,6 +117,28 @@ extension ByteBuffer {
     }
 }
 
+/// Where the elements of an array in a valid message lie, in order; none when the token is no array.
+package func elements(of range: ByteRange, in message: ByteBuffer) -> [ByteRange] {
+    let bytes = message.readableBytesUInt8Span
+    var elements: [ByteRange] = []
+    var json = JSONScanner()
+    json.offset = Int(range.lowerBound)
+    do throws(Malformed) {
+        guard json.peek(bytes) == ASCII.openBracket else { return [] }
+        try json.open(bytes)
+        var isOpen = json.peek(bytes) != ASCII.closeBracket
+        while isOpen {
+            let start = json.offset
+            try json.skipValue(bytes)
+            elements.append(ByteRange(start, json.offset))
+            isOpen = json.skipComma(bytes)
+        }
+    } catch {
+        return []
+    }
+    return elements
+}
+
 /// The members of an object in a valid message, in order, without looking into their values; none when the token is
 /// no object. A name that stands there twice is listed twice.
 package func members(of range: ByteRange, in message: ByteBuffer) -> [(name: String, value: ByteRange)] {
