@@ -41,23 +41,23 @@ extension Bridge {
         } else {
             emit(.answerDropped(method: call.method))
         }
-        emit(
-            .requestFinished(
-                .init(
-                    session: session.label,
-                    method: call.method,
-                    outcome: outcome,
-                    errorCode: errorCode,
-                    transport: session.transport,
-                    requestBytes: call.requestBytes,
-                    responseBytes: message.readableBytes,
-                    arrived: call.arrived,
-                    sent: call.sentAt,
-                    answered: isFromChild ? now : nil,
-                    finished: now
-                )
-            )
+        var finished = Event.RequestFinished(
+            session: session.label,
+            method: call.method,
+            outcome: outcome,
+            errorCode: errorCode,
+            transport: session.transport,
+            requestBytes: call.requestBytes,
+            responseBytes: message.readableBytes,
+            arrived: call.arrived,
+            sent: call.sentAt,
+            answered: isFromChild ? now : nil,
+            finished: now
         )
+        finished.name = call.name
+        finished.queued = call.queued
+        finished.trace = call.trace
+        emit(.requestFinished(finished))
         closeIfEphemeral(session)
     }
 
@@ -221,6 +221,8 @@ extension Bridge {
         _ link: Link
     ) {
         switch call.aftermath {
+        case .none where call.method == .toolsList || call.method == .promptsList:
+            knownNames.learn(from: message, result: envelope[.result], method: call.method)
         case .none, .handshake, .sharedHandshake: break
         case .setLevel(let level):
             session.logLevel = level

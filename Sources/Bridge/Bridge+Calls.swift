@@ -28,6 +28,7 @@ extension Bridge {
 
     /// Sends a client's request on with the proxy's own id and progress token; everything else stays as it came.
     mutating func forward(_ incoming: Incoming, _ call: Call, _ link: Link) {
+        let incoming = traced(incoming, call.trace)
         guard let id = incoming.envelope[.id] else { return }
         let ownID = String(call.id)
         var token: Edit?
@@ -55,6 +56,7 @@ extension Bridge {
             )
         }
         call.isQueued = true
+        call.queuedAt = now
         link.waiting.append(call)
         link.waitingCount += 1
         link.waitingBytes += call.line?.readableBytes ?? 0
@@ -78,6 +80,12 @@ extension Bridge {
         link.inFlight += 1
         if call.mayAsk, let session = call.session { link.turns.started(session.key) }
         write(link, line, call: call.id)
+    }
+
+    /// The shell has handed a call's line over.
+    package func upstreamTook(call id: Int, now: NIODeadline) {
+        guard let call = calls[id], call.phase == .sent else { return }
+        call.sentAt = now
     }
 
     /// Sends what waits, in order, as far as the child and the turns allow.
@@ -116,6 +124,7 @@ extension Bridge {
         call.sentAt = nil
         call.line = line
         call.isQueued = true
+        call.queuedAt = now
         // Before those that came after it.
         let index = link.waiting.firstIndex { $0.id > call.id } ?? link.waiting.endIndex
         link.waiting.insert(call, at: index)
@@ -125,6 +134,8 @@ extension Bridge {
 
     func unqueue(_ call: Call, _ link: Link) {
         call.isQueued = false
+        if let since = call.queuedAt { call.queued = call.queued + (now - since) }
+        call.queuedAt = nil
         link.waitingCount -= 1
         link.waitingBytes -= call.line?.readableBytes ?? 0
     }

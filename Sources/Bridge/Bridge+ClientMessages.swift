@@ -20,6 +20,7 @@ extension Bridge {
         acceptsEventStream: Bool,
         batch: PendingBatch? = nil
     ) {
+        if configuration.payloadBytes > 0 { tellPayload(.client, session.label, incoming.message) }
         switch incoming.envelope.kind {
         case .request:
             let call = makeCall(incoming, from: session)
@@ -29,6 +30,13 @@ extension Bridge {
             request(incoming, call, from: session)
         case .notification:
             accept(exchange)
+            emit(
+                .notificationReceived(
+                    peer: .client,
+                    method: incoming.method,
+                    bytes: incoming.message.readableBytes
+                )
+            )
             notification(incoming, from: session)
             closeIfEphemeral(session)
         case .result, .error:
@@ -36,6 +44,13 @@ extension Bridge {
             answer(incoming, from: session)
             closeIfEphemeral(session)
         }
+    }
+
+    /// Has the beginning of a message logged (`--log-payloads`).
+    mutating func tellPayload(_ peer: Peer, _ session: String, _ message: ByteBuffer) {
+        let bytes = message.readableBytes
+        let start = ByteRange(0, min(bytes, configuration.payloadBytes))
+        emit(.payload(peer: peer, session: session, message: message.slice(start), bytes: bytes))
     }
 
     private mutating func accept(_ exchange: ExchangeID?) {
@@ -55,6 +70,8 @@ extension Bridge {
             hardDeadline: now + configuration.maxRequestTime
         )
         nextCall += 1
+        call.trace = trace(of: incoming)
+        call.name = knownNames.name(of: call.method, incoming.envelope[.name], in: incoming.message)
         return call
     }
 
@@ -193,7 +210,7 @@ extension Bridge {
         else {
             return emit(.protocolViolation(peer: .client, kind: .unmatchedID, detail: "answer to no open request"))
         }
-        forget(serverRequest: own, .answered)
+        forget(serverRequest: own, .answered, answerBytes: incoming.message.readableBytes)
         for id in session.inFlight.values {
             if let call = calls[id], call.mayAsk { extendDeadline(of: call, session) }
         }

@@ -10,6 +10,8 @@ struct Incoming {
     let message: ByteBuffer
     let envelope: Envelope
     let method: Method
+    /// The trace context of the HTTP request it came in.
+    var contextInHeaders: TraceContext?
 
     init(_ message: ByteBuffer, _ envelope: Envelope) {
         var message = message
@@ -39,7 +41,7 @@ extension Bridge {
     /// A POST on the endpoint of Streamable HTTP (2025-11-25, "Sending Messages to the Server").
     package mutating func post(_ exchange: ExchangeID, head: ExchangeHead, body: ByteBuffer, now: NIODeadline) {
         self.now = now
-        let incoming: Incoming
+        var incoming: Incoming
         do throws(ScanError) {
             incoming = Incoming(body, try Envelope.scan(body))
         } catch .batch {
@@ -47,6 +49,7 @@ extension Bridge {
         } catch {
             return refuse(exchange, error)
         }
+        incoming.contextInHeaders = head.traceContext
         guard let session = session(for: incoming, exchange, head) else { return }
         receive(incoming, from: session, exchange, acceptsEventStream: head.acceptsEventStream)
     }

@@ -11,6 +11,7 @@ extension Bridge {
     ///
     /// - Parameter isInBatch: Whether it is a member of a batch, where there are no further batches.
     mutating func receive(_ message: ByteBuffer, from link: Link, isInBatch: Bool = false) {
+        if configuration.payloadBytes > 0, !isInBatch { tellPayload(.server, "", message) }
         let envelope: Envelope
         do throws(ScanError) {
             envelope = try Envelope.scan(message)
@@ -101,7 +102,15 @@ extension Bridge {
             )
         }
         guard link.serverRequests.count < Link.maxServerRequests else {
-            return refuse(childID, method, link, .queueFull, "too many requests are open with clients", .noSession)
+            return refuse(
+                childID,
+                method,
+                link,
+                .queueFull,
+                "too many requests are open with clients",
+                .noSession,
+                requestBytes: message.readableBytes
+            )
         }
         guard let session = owner(of: message, envelope, link, method, childID) else { return }
         let isURLMode = envelope[.mode].flatMap { message.string($0) } == "url"
@@ -115,7 +124,8 @@ extension Bridge {
                 link,
                 .clientCannot,
                 "this client did not declare \(method.rawValue)",
-                .undeclared
+                .undeclared,
+                requestBytes: message.readableBytes
             )
         }
         if isURLMode, let id = envelope[.elicitationID].flatMap({ message.string($0) }) {
@@ -129,6 +139,7 @@ extension Bridge {
             link: link.id,
             session: session,
             method: method,
+            requestBytes: message.readableBytes,
             deadline: now + configuration.clientRequestTimeout,
             stream: stream
         )
@@ -153,26 +164,51 @@ extension Bridge {
         _ method: Method,
         _ childID: RequestID
     ) -> Session? {
+        let bytes = message.readableBytes
         if case .exclusive(let key) = link.role {
             if let session = sessions[key] { return session }
-            refuse(childID, method, link, .noClient, "the client's session has ended", .noSession)
+            refuse(childID, method, link, .noClient, "the client's session has ended", .noSession, requestBytes: bytes)
             return nil
         }
         // A request that names its task belongs to the owner of the task and to nobody else.
         if let owner = taskOwner(message, envelope, link) {
             if owner == nil {
-                refuse(childID, method, link, .noClient, "the session of this task has ended", .noSession)
+                refuse(
+                    childID,
+                    method,
+                    link,
+                    .noClient,
+                    "the session of this task has ended",
+                    .noSession,
+                    requestBytes: bytes
+                )
             }
             return owner
         }
         switch link.turns.owner {
         case .session(let key):
             if let session = sessions[key] { return session }
-            refuse(childID, method, link, .noClient, "the client that called has ended its session", .noSession)
+            refuse(
+                childID,
+                method,
+                link,
+                .noClient,
+                "the client that called has ended its session",
+                .noSession,
+                requestBytes: bytes
+            )
         case .nobody:
             let active = activeSessions(on: link)
             if active.count == 1 { return active[0] }
-            refuse(childID, method, link, .noClient, "no call is running that this could belong to", .noSession)
+            refuse(
+                childID,
+                method,
+                link,
+                .noClient,
+                "no call is running that this could belong to",
+                .noSession,
+                requestBytes: bytes
+            )
         case .ambiguous:
             emit(.protocolViolation(peer: .server, kind: .ambiguousRequest, detail: method.rawValue))
             refuse(
@@ -181,7 +217,8 @@ extension Bridge {
                 link,
                 .ambiguousClient,
                 "calls of several clients are running and this could belong to any of them; from now on they take turns",
-                .ambiguous
+                .ambiguous,
+                requestBytes: bytes
             )
             if !link.turns.areTaken {
                 link.turns.takeTurns()
@@ -197,18 +234,26 @@ extension Bridge {
         _ link: Link,
         _ failure: Failure,
         _ message: String,
-        _ outcome: ServerRequestOutcome
+        _ outcome: ServerRequestOutcome,
+        requestBytes: Int
     ) {
         writeControl(link, failure.response(id: childID, message).terminated())
-        emit(.serverRequestFinished(method: method, outcome: outcome))
+        emit(.serverRequestFinished(method: method, outcome: outcome, requestBytes: requestBytes))
     }
 
     /// Takes a request of the child out of the books.
-    mutating func forget(serverRequest own: Int, _ outcome: ServerRequestOutcome) {
+    mutating func forget(serverRequest own: Int, _ outcome: ServerRequestOutcome, answerBytes: Int = 0) {
         guard let request = serverRequests.removeValue(forKey: own) else { return }
         request.session.serverRequests.remove(own)
         links[request.link]?.serverRequests[request.childID] = nil
-        emit(.serverRequestFinished(method: request.method, outcome: outcome))
+        emit(
+            .serverRequestFinished(
+                method: request.method,
+                outcome: outcome,
+                requestBytes: request.requestBytes,
+                responseBytes: answerBytes
+            )
+        )
     }
 
     /// Tells a client more about a request it has been asked: on the same stream, or, when the call it came with is
@@ -235,6 +280,7 @@ extension Bridge {
 
     private mutating func serverNotification(_ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
         let method = envelope.method(in: message)
+        emit(.notificationReceived(peer: .server, method: method, bytes: message.readableBytes))
         switch method {
         case .progress: progress(message, envelope, link)
         case .message: log(message, envelope, link)

@@ -217,7 +217,7 @@ extension Bridge {
                     session: session.label,
                     reason: reason,
                     requests: session.requestCount,
-                    durationMilliseconds: Int((now - session.openedAt).nanoseconds / 1_000_000)
+                    duration: now - session.openedAt
                 )
             )
         )

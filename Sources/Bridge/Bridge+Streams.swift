@@ -47,14 +47,7 @@ extension Bridge {
             // Nobody will ever learn the session's id.
             if call.method == .initialize { close(session, .streamClosed) }
         case .stream(let session, let number):
-            emit(
-                .streamClosed(
-                    session: session.label,
-                    kind: session.streams[number]?.kind ?? .post,
-                    end: end,
-                    events: session.streams[number]?.sent ?? 0
-                )
-            )
+            if let stream = session.streams[number] { reportClosed(stream, of: session, end) }
             session.lastActivity = now
             session.streams[number]?.exchange = nil
             if let id = session.streams[number]?.call { calls[id]?.exchange = nil }
@@ -73,19 +66,13 @@ extension Bridge {
     }
 
     private mutating func carry(stream number: Int, of session: Session, on exchange: ExchangeID) {
-        if let old = session.streams[number]?.exchange {
+        if let stream = session.streams[number], let old = stream.exchange {
             exchanges[old] = nil
             effects.append(.endStream(old))
-            emit(
-                .streamClosed(
-                    session: session.label,
-                    kind: session.streams[number]?.kind ?? .get,
-                    end: .replaced,
-                    events: session.streams[number]?.sent ?? 0
-                )
-            )
+            reportClosed(stream, of: session, .replaced)
         }
         session.streams[number]?.exchange = exchange
+        session.streams[number]?.carriedSince = now
         exchanges[exchange] = .stream(session, number)
         effects.append(.openStream(exchange, sessionID: session.transport == .sse ? nil : session.id))
         emit(.streamOpened(session: session.label, kind: session.streams[number]?.kind ?? .get))
@@ -137,7 +124,15 @@ extension Bridge {
         emit(.streamResumed(session: session.label, replayed: missed.count))
         if !isAlive {
             effects.append(.endStream(exchange))
-            emit(.streamClosed(session: session.label, kind: .post, end: .finished, events: missed.count))
+            emit(
+                .streamClosed(
+                    session: session.label,
+                    kind: .post,
+                    end: .finished,
+                    events: missed.count,
+                    duration: .zero
+                )
+            )
         }
         if id.stream == 0 { flushBacklog(session) }
     }
@@ -190,7 +185,19 @@ extension Bridge {
         guard let exchange = stream.exchange else { return }
         exchanges[exchange] = nil
         effects.append(.endStream(exchange))
-        emit(.streamClosed(session: session.label, kind: stream.kind, end: end, events: stream.sent))
+        reportClosed(stream, of: session, end)
+    }
+
+    private mutating func reportClosed(_ stream: OutStream, of session: Session, _ end: StreamEnd) {
+        emit(
+            .streamClosed(
+                session: session.label,
+                kind: stream.kind,
+                end: end,
+                events: stream.sent,
+                duration: now - stream.carriedSince
+            )
+        )
     }
 
     private mutating func keepForLater(_ message: ByteBuffer, _ session: Session) {

@@ -17,6 +17,7 @@ extension Bridge {
         link.startedAt = now
         link.lastHeard = now
         link.isWritable = true
+        link.blockedSince = nil
         link.unconfirmedBytes = 0
         link.phase = .starting
         beginHandshake(link)
@@ -28,7 +29,18 @@ extension Bridge {
         guard let link = links[id] else { return }
         link.unconfirmedBytes = 0
         link.isWritable = isWritable
-        if isWritable { pump(link) }
+        guard isWritable else {
+            if link.blockedSince == nil, link.phase == .ready { link.blockedSince = now }
+            return
+        }
+        endBlockade(of: link)
+        pump(link)
+    }
+
+    private mutating func endBlockade(of link: Link) {
+        guard let since = link.blockedSince else { return }
+        stdinBlocked = stdinBlocked + (now - since)
+        link.blockedSince = nil
     }
 
     /// A line of the child's stdout.
@@ -59,9 +71,11 @@ extension Bridge {
         let lost = calls.values.filter { $0.link == link.id && $0.phase != .waiting }
         var exit = exit
         exit.inFlight = link.inFlight
+        exit.wasReady = link.phase == .ready
         emit(.upstreamExited(exit))
         link.lastExit = exit
         link.isWritable = false
+        endBlockade(of: link)
         link.control.removeAll()
         link.controlBytes = 0
         link.turns.childDied()
@@ -193,7 +207,10 @@ extension Bridge {
 
     /// The child answered a request of the proxy's own.
     mutating func ownAnswer(_ call: Call, _ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
-        if case .own(.ping) = call.origin { link.ping = nil }
+        if case .own(.ping) = call.origin {
+            link.ping = nil
+            emit(.upstreamProbed(link: link.id, answeredAfter: now - call.arrived))
+        }
         guard case .own(.handshake) = call.origin, link.phase == .initializing else { return }
         switch handshake(message, envelope) {
         case .failure(let refusal):
@@ -244,7 +261,7 @@ extension Bridge {
                     serverName: text("name"),
                     serverVersion: text("version"),
                     revision: new.revision.rawValue,
-                    startMilliseconds: Int((now - link.startedAt).nanoseconds / 1_000_000)
+                    startDuration: now - link.startedAt
                 )
             )
         )
@@ -325,6 +342,7 @@ extension Bridge {
     mutating func pingExpired(_ link: Link) {
         guard let ping = link.ping else { return }
         link.ping = nil
+        emit(.upstreamProbed(link: link.id, answeredAfter: nil))
         guard link.phase == .ready, link.lastHeard <= ping.silentSince else { return }
         let silence = Int((now - link.lastHeard).nanoseconds / 1_000_000)
         emit(.upstreamUnresponsive(link: link.id, silentMilliseconds: silence))

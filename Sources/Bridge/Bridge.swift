@@ -19,7 +19,7 @@ package struct Bridge: ~Copyable {
         case stream(Session, Int)
     }
 
-    let configuration: BridgeConfiguration
+    private(set) var configuration: BridgeConfiguration
     var random: any RandomNumberGenerator
 
     var links: [Int: Link] = [:]
@@ -38,6 +38,9 @@ package struct Bridge: ~Copyable {
     var exchanges: [ExchangeID: ExchangeUse] = [:]
     /// Bytes kept for clients in all sessions.
     var bufferedBytes = 0
+    var knownNames = KnownNames()
+    /// For how long stdins were blocked that are blocked no more.
+    var stdinBlocked = TimeAmount.zero
 
     /// The time of the input being handled.
     var now = NIODeadline.uptimeNanoseconds(0)
@@ -56,6 +59,15 @@ package struct Bridge: ~Copyable {
     ) {
         self.configuration = configuration
         self.random = random
+    }
+
+    /// Goes on with other limits and timeouts; how clients and children are treated must be the same. What is under way
+    /// keeps its deadlines.
+    package mutating func reconfigure(_ configuration: BridgeConfiguration, now: NIODeadline) {
+        self.now = now
+        self.configuration = configuration
+        for link in Array(links.values) { pump(link) }
+        if configuration.sessionIdleTimeout > .zero { wake(at: now) }
     }
 
     // MARK: Life

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Events
 package import MCP
 package import NIOCore
 
@@ -65,6 +66,11 @@ package struct BridgeConfiguration: Sendable {
     /// Messages that wait for a session to open a stream: how many, and how many bytes, at most.
     package var maxBacklog = 256
     package var maxBacklogBytes = 4 << 20
+
+    /// How many bytes of each message are told in events; 0 for none at all.
+    package var payloadBytes = 0
+    /// Gives a request its place in its trace, or in a new one; nil when nothing is traced.
+    package var startTrace: (@Sendable (_ parent: TraceContext?) -> RequestTrace)?
 
     package init() {}
 }

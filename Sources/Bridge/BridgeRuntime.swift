@@ -67,6 +67,12 @@ package final class BridgeRuntime: BridgeInput {
         return promise.futureResult
     }
 
+    /// Goes on with another configuration (see `Bridge.reconfigure`).
+    package func reconfigure(_ configuration: BridgeConfiguration) {
+        bridge.reconfigure(configuration, now: .now())
+        carryOut()
+    }
+
     // MARK: From HTTP (see `BridgeInput`)
 
     package func post(_ exchange: ExchangeID, head: ExchangeHead, body: ByteBuffer) {
@@ -100,6 +106,9 @@ package final class BridgeRuntime: BridgeInput {
     }
 
     package var readiness: Readiness { bridge.readiness }
+
+    /// How things stand, for gauges.
+    package var readings: Readings { bridge.readings(now: .now()) }
 
     // MARK: From the children (see the inputs of `Bridge` with the same names)
 
@@ -161,11 +170,16 @@ package final class BridgeRuntime: BridgeInput {
         case .start(let link): upstream.start(link: link)
         case .write(let link, let line, let call):
             upstream.write(link: link, line, call: call)
+            if let call { bridge.upstreamTook(call: call, now: .now()) }
             written.insert(link)
         case .confirmReady(let link): upstream.confirmReady(link: link)
         case .fail(let link, let reason, let detail): upstream.fail(link: link, reason, detail: detail)
         case .stop(let link): upstream.stop(link: link)
         case .wake(let deadline): schedule(deadline)
+        // Its answer was carried out right before.
+        case .emit(.requestFinished(var request)):
+            request.finished = .now()
+            sink.emit(.requestFinished(request))
         case .emit(let event): sink.emit(event)
         }
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Events
 import JSONRPC
 import MCP
 import NIOCore
@@ -69,7 +70,16 @@ final class Call {
     var progressToken: String?
 
     let requestBytes: Int
+    /// The tool or prompt it is about, if the child's lists name it.
+    var name: KnownName?
+    /// With tracing on: where it stands in its trace.
+    var trace: RequestTrace?
     let arrived: NIODeadline
+    /// When it joined the queue it stands in, and how long it stood in queues before.
+    var queuedAt: NIODeadline?
+    var queued = TimeAmount.zero
+    /// When it was handed to the child: at first the time of the input that made it leave, then, when the shell has
+    /// done so, the exact one.
     var sentAt: NIODeadline?
     /// Gives up then; progress moves it.
     var deadline: NIODeadline
@@ -160,6 +170,7 @@ struct ServerRequest {
     let link: Int
     let session: Session
     let method: Method
+    let requestBytes: Int
     let deadline: NIODeadline
     /// The stream it was put on.
     let stream: Int

@@ -58,6 +58,8 @@ final class Link {
 
     /// Whether stdin takes more, as far as is known.
     var isWritable = true
+    /// Since when stdin takes nothing although the process runs.
+    var blockedSince: NIODeadline?
     /// Bytes handed over since the shell last reported.
     var unconfirmedBytes = 0
     /// Calls not written yet, oldest first. Cancelled ones stay until they come to the front.

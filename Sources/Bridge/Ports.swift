@@ -22,17 +22,21 @@ package struct ExchangeHead: Sendable, Equatable {
     package var lastEventID: String?
     /// Whether `Accept` allows `text/event-stream` as the answer.
     package var acceptsEventStream: Bool
+    /// `traceparent` and `tracestate`, when they are valid (POST only).
+    package var traceContext: TraceContext?
 
     package init(
         sessionID: String? = nil,
         protocolVersion: String? = nil,
         lastEventID: String? = nil,
-        acceptsEventStream: Bool = true
+        acceptsEventStream: Bool = true,
+        traceContext: TraceContext? = nil
     ) {
         self.sessionID = sessionID
         self.protocolVersion = protocolVersion
         self.lastEventID = lastEventID
         self.acceptsEventStream = acceptsEventStream
+        self.traceContext = traceContext
     }
 }
 

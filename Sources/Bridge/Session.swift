@@ -23,7 +23,7 @@ final class Session {
     let key: SessionKey
     /// The secret in `Mcp-Session-Id`, or in the query of the 2024-11-05 transport.
     let id: String
-    /// As much of `id` as may be shown.
+    /// Stands for `id` wherever it may be seen: a hash under a key that only this process has and never tells.
     let label: String
     /// Marks this session's event ids.
     let eventTag: String
@@ -77,7 +77,7 @@ final class Session {
     ) {
         self.key = key
         self.id = id
-        self.label = String(id.prefix(12))
+        self.label = id.isEmpty ? "" : Self.label(of: id)
         self.eventTag = eventTag
         self.transport = transport
         self.revision = revision
@@ -87,6 +87,13 @@ final class Session {
         self.streams = [0: OutStream(kind: transport == .sse ? .sse : .get)]
         self.openedAt = now
         self.lastActivity = now
+    }
+
+    /// The standard library's hash is SipHash-1-3 under a random key, made for keeping its input secret from who sees
+    /// the result or can choose other inputs.
+    private static func label(of id: String) -> String {
+        let hash = String(UInt(bitPattern: id.hashValue), radix: 16)
+        return String(repeating: "0", count: max(0, 16 - hash.count)) + hash
     }
 
     var bufferedBytes: Int { (store?.bytes ?? 0) + backlogBytes }
@@ -116,8 +123,9 @@ final class Session {
 /// One server-sent-event stream of a session. It outlives the connection that carries it.
 struct OutStream {
     let kind: StreamKind
-    /// The connection that carries it now.
+    /// The connection that carries it now, and since when.
     var exchange: ExchangeID?
+    var carriedSince = NIODeadline.uptimeNanoseconds(0)
     /// The call whose answer ends it.
     var call: CallID?
     /// The number of the newest event; 0 is the priming event.

@@ -34,6 +34,7 @@ extension ConnectionHandler {
         var buffer = context.channel.allocator.buffer(capacity: 256)
         head.write(into: &buffer)
         self.write(buffer)
+        self.reportAnswered(status: head.status)
     }
 
     func send(_ event: ServerSentEvent) {
@@ -41,7 +42,7 @@ extension ConnectionHandler {
         let allocator = context.channel.allocator
         let buffer = EventStreamEncoder.encode(event, isChunked: !request.isHTTP10, allocator: allocator)
         guard self.hasRoom(for: buffer.readableBytes) else {
-            self.cut(reason: "slow_consumer", end: .slowConsumer)
+            self.cut(reason: .slowConsumer, end: .slowConsumer)
             return
         }
         self.write(buffer)
@@ -87,6 +88,12 @@ extension ConnectionHandler {
         }
         body.writeStaticString("}")
         self.answer(status: readiness.isReady ? 200 : 503, body: body)
+    }
+
+    func answer(_ page: ScrapeResponse) {
+        var head = ResponseHead(status: 200, framing: .length(page.body.readableBytes))
+        head.content = .metrics(type: page.contentType, isCompressed: page.isCompressed)
+        self.answer(head, body: page.body)
     }
 
     func answerOptions(allow: String, requestedHeaders: String?) {
@@ -165,6 +172,21 @@ extension ConnectionHandler {
         if let body, isCopied { buffer.writeImmutableBuffer(body) }
         self.write(buffer)
         if let body, !isCopied { self.write(body) }
+        self.reportAnswered(status: head.status)
         self.finish()
+    }
+
+    /// What could not be read as a request has no method and no route, and took no time.
+    private func reportAnswered(status: Int) {
+        self.gateway.sink.emit(
+            .httpAnswered(
+                .init(
+                    method: self.request?.method ?? .other,
+                    route: self.request?.name ?? .other,
+                    status: status,
+                    duration: self.request.map { NIODeadline.now() - $0.arrived } ?? .zero
+                )
+            )
+        )
     }
 }

@@ -21,6 +21,10 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
         var isHTTP10: Bool
         var crossOrigin: String?
         var body = ByteBuffer()
+        // For the event that reports its answer.
+        let arrived: NIODeadline
+        let method: HTTPMethodName
+        let name: HTTPRoute
     }
 
     let gateway: Gateway
@@ -42,7 +46,7 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
     private var isReading = false
     private var needsFlush = false
     private var timer: NIOScheduledCallback?
-    private var closeReason = "client"
+    private var closeReason = ConnectionEnd.client
 
     init(gateway: Gateway, listener: Router.Listener, isSurplus: Bool) {
         self.gateway = gateway
@@ -104,7 +108,7 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
         case let error as HTTPParserError:
             self.take(.malformed(isOverflow: error == .headerOverflow, description: "\(error)"))
         case is ByteToMessageDecoderError: break  // more bytes after the first error
-        default: self.cut(reason: "error")
+        default: self.cut(reason: .error)
         }
     }
 
@@ -112,7 +116,7 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
         self.timer = nil
         switch self.machine.timerFired(now: eventLoop.now, unsent: self.unsentBytes) {
         case .none: break
-        case .close: self.cut(reason: "idle_timeout")
+        case .close: self.cut(reason: .idleTimeout)
         case .answerTimeout: self.answerTimeout()
         case .sendComment: self.sendComment()
         }
@@ -169,7 +173,10 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
             route: decision.route,
             isHead: head.method == .HEAD,
             isHTTP10: head.version == .http1_0,
-            crossOrigin: decision.crossOrigin
+            crossOrigin: decision.crossOrigin,
+            arrived: .now(),
+            method: HTTPMethodName(head.method),
+            name: decision.name
         )
         switch action {
         case .receiveBody, .ignore: break
@@ -194,7 +201,7 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
         case .refuse: self.dispatch()
         case .refuseBody: self.answerTooLarge()
         case .refuseOverload: self.answerOverload()
-        case .close: self.cut(reason: "too_much_input")
+        case .close: self.cut(reason: .tooMuchInput)
         }
     }
 
@@ -219,6 +226,7 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
         case .options(let allow, let requested): self.answerOptions(allow: allow, requestedHeaders: requested)
         case .liveness: self.answerLiveness()
         case .readiness: self.answerReadiness()
+        case .metrics(let scrape): self.gateway.scrape(self.openExchange(), scrape)
         case .refused(let refusal): self.answer(refusal)
         }
     }
@@ -269,7 +277,7 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
     }
 
     private func closeOutput() {
-        self.closeReason = "server"
+        self.closeReason = .server
         self.flush()
         self.context?.close(mode: .output, promise: nil)
         // Lingering is shorter than any other wait: the running timer would come too late.
@@ -279,7 +287,7 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
     }
 
     /// Cuts the connection at once; what is not sent yet is lost.
-    func cut(reason: String, end: StreamEnd = .clientGone) {
+    func cut(reason: ConnectionEnd, end: StreamEnd = .clientGone) {
         self.closeReason = reason
         if self.machine.closed() { self.leaveExchange(end) }
         self.context?.close(promise: nil)
@@ -293,8 +301,8 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
     /// Ends the connection once what was written has gone out; the client then closes its side.
     func finishWriting() {
         self.flush()
-        guard self.unsentBytes > 0 else { return self.cut(reason: "server") }
-        self.closeReason = "server"
+        guard self.unsentBytes > 0 else { return self.cut(reason: .server) }
+        self.closeReason = .server
         if self.machine.closed() { self.leaveExchange(.clientGone) }
         self.context?.close(mode: .output, promise: nil)
     }
@@ -317,5 +325,19 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
         guard self.needsFlush else { return }
         self.needsFlush = false
         self.context?.flush()
+    }
+}
+
+extension HTTPMethodName {
+    fileprivate init(_ method: HTTPMethod) {
+        self =
+            switch method {
+            case .GET: .get
+            case .POST: .post
+            case .DELETE: .delete
+            case .OPTIONS: .options
+            case .HEAD: .head
+            default: .other
+            }
     }
 }

@@ -14,19 +14,26 @@ extension Gateway {
     /// - Returns: The addresses with the ports the kernel chose; or a `BindError`, and then nothing listens.
     package func bind(serving bridge: any BridgeInput) -> EventLoopFuture<BoundAddresses> {
         self.bridge = bridge
-        let servesHealth = self.configuration.adminListen == nil && self.configuration.listen.isLoopback
-        let main = self.bind(self.configuration.listen, as: .main(servesHealth: servesHealth))
-        guard let adminListen = self.configuration.adminListen else {
-            return main.map { BoundAddresses(main: $0, admin: nil) }
-        }
+        let inheritedMain = self.configuration.inheritedMain
+        let inheritedAdmin = self.configuration.inheritedAdmin
+        let listen = inheritedMain?.address ?? self.configuration.listen
+        let adminListen = inheritedAdmin?.address ?? self.configuration.adminListen
+        let servesAdmin = adminListen == nil && listen.isLoopback
+        let main = self.bind(listen, inherited: inheritedMain, as: .main(servesAdmin: servesAdmin))
+        guard let adminListen else { return main.map { BoundAddresses(main: $0, admin: nil) } }
         let bound = main.assumeIsolated().flatMap { main in
-            self.bind(adminListen, as: .admin).map { BoundAddresses(main: main, admin: $0) }
+            self.bind(adminListen, inherited: inheritedAdmin, as: .admin)
+                .map { BoundAddresses(main: main, admin: $0) }
         }
         bound.whenFailure { _ in self.stopAccepting() }
         return bound.nonisolated()
     }
 
-    private func bind(_ address: ListenAddress, as listener: Router.Listener) -> EventLoopFuture<ListenAddress> {
+    private func bind(
+        _ address: ListenAddress,
+        inherited: InheritedSocket?,
+        as listener: Router.Listener
+    ) -> EventLoopFuture<ListenAddress> {
         let confined = NIOLoopBound(self, eventLoop: self.eventLoop)
         let bootstrap = ServerBootstrap(group: self.eventLoop)
             .serverChannelOption(.backlog, value: 1024)
@@ -35,14 +42,15 @@ extension Gateway {
                 channel.eventLoop.makeCompletedFuture { try confined.value.accept(channel, on: listener) }
             }
         let bound: EventLoopFuture<any Channel>
-        switch address {
-        case .tcp(let host, let port):
-            bound =
-                bootstrap
-                .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .childChannelOption(.socketOption(.so_keepalive), value: 1)
-                .bind(host: host, port: port)
-        case .unix(let path):
+        let tcp =
+            bootstrap
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.socketOption(.so_keepalive), value: 1)
+        switch (inherited, address) {
+        case (let inherited?, .tcp): bound = tcp.withBoundSocket(inherited.descriptor)
+        case (let inherited?, .unix): bound = bootstrap.withBoundSocket(inherited.descriptor)
+        case (nil, .tcp(let host, let port)): bound = tcp.bind(host: host, port: port)
+        case (nil, .unix(let path)):
             bound =
                 self.removeStaleSocket(path).assumeIsolated()
                 .flatMap { bootstrap.bind(unixDomainSocketPath: path) }
@@ -50,7 +58,8 @@ extension Gateway {
         }
         let result = bound.assumeIsolated().map { channel in
             self.listeners.append(channel)
-            if case .unix(let path) = address { self.socketPaths.append(path) }
+            // The file of an inherited socket is its owner's.
+            if case .unix(let path) = address, inherited == nil { self.socketPaths.append(path) }
             return address.withPort(channel.localAddress?.port)
         }
         return result.nonisolated().flatMapErrorThrowing { error in

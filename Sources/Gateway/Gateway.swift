@@ -14,13 +14,16 @@ package final class Gateway: ExchangeOutput {
     /// How many unknown hosts are remembered, so that each is reported once.
     private static let maxUnknownHosts = 256
 
-    let configuration: GatewayConfiguration
+    private(set) var configuration: GatewayConfiguration
     let eventLoop: any EventLoop
     let sink: any EventSink
-    let router: Router
-    let limits: ConnectionStateMachine.Limits
+    private(set) var router: Router
+    /// Of connections to come.
+    private(set) var limits: ConnectionStateMachine.Limits
     /// Who answers; set when the gateway begins to listen.
     var bridge: (any BridgeInput)?
+    /// Who answers `/metrics`.
+    private let metrics: any MetricsPage
     var listeners: [any Channel] = []
     /// Paths of Unix sockets to remove in the end.
     var socketPaths: [String] = []
@@ -39,18 +42,27 @@ package final class Gateway: ExchangeOutput {
 
     /// - Parameters:
     ///   - eventLoop: The loop everything happens on; this is called there.
-    ///   - sink: Takes what is refused and what goes wrong.
-    package init(configuration: GatewayConfiguration, eventLoop: any EventLoop, sink: any EventSink) {
+    ///   - sink: Takes what is answered, what is refused and what goes wrong.
+    package init(
+        configuration: GatewayConfiguration,
+        eventLoop: any EventLoop,
+        sink: any EventSink,
+        metrics: any MetricsPage
+    ) {
+        self.metrics = metrics
         self.configuration = configuration
         self.eventLoop = eventLoop
         self.sink = sink
         self.router = Router(configuration)
-        self.limits = ConnectionStateMachine.Limits(
-            maxBodySize: configuration.maxBodySize,
-            readTimeout: configuration.readTimeout,
-            keepAliveTimeout: configuration.keepAliveTimeout,
-            keepAliveInterval: configuration.keepAliveInterval.flatMap { $0 > .zero ? $0 : nil }
-        )
+        self.limits = ConnectionStateMachine.Limits(configuration)
+    }
+
+    /// Goes on with other limits and other names it may be called by; listeners and paths must be the same. Open
+    /// connections keep their timeouts.
+    package func reconfigure(_ configuration: GatewayConfiguration) {
+        self.configuration = configuration
+        self.router = Router(configuration)
+        self.limits = ConnectionStateMachine.Limits(configuration)
     }
 
     // MARK: The bridge's answers
@@ -64,6 +76,15 @@ package final class Gateway: ExchangeOutput {
     package func send(_ exchange: ExchangeID, _ event: ServerSentEvent) { self.exchanges[exchange]?.send(event) }
 
     package func endStream(_ exchange: ExchangeID) { self.exchanges[exchange]?.endStream() }
+
+    // MARK: Metrics
+
+    /// Has the page made for an exchange. Its client may be gone by then.
+    func scrape(_ exchange: ExchangeID, _ request: ScrapeRequest) {
+        self.metrics.scrape(request).assumeIsolated().whenSuccess { page in
+            self.exchanges[exchange]?.answer(page)
+        }
+    }
 
     // MARK: Exchanges
 
@@ -104,7 +125,7 @@ package final class Gateway: ExchangeOutput {
         if self.isDraining { handler.drain() }
     }
 
-    func connectionEnded(_ handler: ConnectionHandler, reason: String) {
+    func connectionEnded(_ handler: ConnectionHandler, reason: ConnectionEnd) {
         guard self.connections.removeValue(forKey: ObjectIdentifier(handler)) != nil else { return }
         if handler.listener == .admin { self.adminConnections -= 1 } else { self.mainConnections -= 1 }
         self.sink.emit(.connectionClosed(reason: reason))
@@ -156,10 +177,21 @@ package final class Gateway: ExchangeOutput {
         }
         self.bridge = nil
         let cut = self.eventLoop.assumeIsolated().scheduleTask(in: grace) {
-            for connection in Array(self.connections.values) { connection.cut(reason: "server") }
+            for connection in Array(self.connections.values) { connection.cut(reason: .server) }
         }
         let done = EventLoopFuture.andAllComplete(closed, on: self.eventLoop)
         done.whenComplete { _ in cut.cancel() }
         return done
+    }
+}
+
+extension ConnectionStateMachine.Limits {
+    fileprivate init(_ configuration: GatewayConfiguration) {
+        self.init(
+            maxBodySize: configuration.maxBodySize,
+            readTimeout: configuration.readTimeout,
+            keepAliveTimeout: configuration.keepAliveTimeout,
+            keepAliveInterval: configuration.keepAliveInterval.flatMap { $0 > .zero ? $0 : nil }
+        )
     }
 }

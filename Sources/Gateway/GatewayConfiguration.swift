@@ -31,8 +31,11 @@ package struct GatewayConfiguration: Sendable {
 
     /// Where clients connect.
     package var listen = ListenAddress.tcp(host: "127.0.0.1", port: 8080)
-    /// Where health is answered; nil puts it on the main listener, as far as that is safe (see `Router`).
+    /// Where metrics and health are answered; nil puts them on the main listener, as far as that is safe (see `Router`).
     package var adminListen: ListenAddress?
+    /// Sockets to take over instead of opening those two.
+    package var inheritedMain: InheritedSocket?
+    package var inheritedAdmin: InheritedSocket?
     /// The path of Streamable HTTP.
     package var streamEndpoint = "/mcp"
     /// The path of the event stream of the 2024-11-05 transport; its messages go to `<sseEndpoint>/messages`.
@@ -72,6 +75,6 @@ package struct GatewayConfiguration: Sendable {
 package struct BoundAddresses: Sendable, Equatable {
     /// Where clients connect.
     package var main: ListenAddress
-    /// Where health is answered, when that is a listener of its own.
+    /// Where metrics and health are answered, when that is a listener of its own.
     package var admin: ListenAddress?
 }

@@ -9,9 +9,14 @@ struct RequestHeaders {
     var contentType: String?
     /// All `Accept` lines, joined.
     var accept: String?
+    /// All `Accept-Encoding` lines, joined.
+    var acceptEncoding: String?
     var sessionID: String?
     var protocolVersion: String?
     var lastEventID: String?
+    /// Of several `traceparent` none counts; `tracestate` lines are joined (W3C Trace Context, 3.2 and 3.3).
+    var traceparent: String?
+    var tracestate: String?
     var contentLength: Int?
     /// `Expect: 100-continue`: the client holds the body back until it is asked for.
     var expectsContinue = false
@@ -43,10 +48,16 @@ struct RequestHeaders {
         case 7 where bytes.equals(lowercase: "upgrade"): self.upgrades = true
         case 9 where bytes.equals(lowercase: "forwarded") || bytes.equals(lowercase: "x-real-ip"):
             self.isForwarded = true
+        case 10 where bytes.equals(lowercase: "tracestate"):
+            self.tracestate = self.tracestate.map { "\($0),\(value)" } ?? value
+        case 11 where bytes.equals(lowercase: "traceparent"):
+            self.traceparent = self.traceparent == nil ? value : ""
         case 12 where bytes.equals(lowercase: "content-type"):
             if Self.replace(&self.contentType, value) { self.duplicate = name }
         case 13 where bytes.equals(lowercase: "last-event-id"):
             if Self.replace(&self.lastEventID, value) { self.duplicate = name }
+        case 15 where bytes.equals(lowercase: "accept-encoding"):
+            self.acceptEncoding = self.acceptEncoding.map { "\($0),\(value)" } ?? value
         case 14 where bytes.equals(lowercase: "content-length"):
             if self.contentLength != nil { self.duplicate = name }
             self.contentLength = Int(value)

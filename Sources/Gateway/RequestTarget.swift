@@ -37,13 +37,24 @@ struct RequestTarget {
     /// The value of the first of the named parameters that occurs, percent-decoded. One that is not valid UTF-8 or
     /// has a broken escape counts as absent.
     func queryValue(_ names: String...) -> String? {
-        guard let query else { return nil }
-        for pair in query.utf8.split(separator: UInt8(ascii: "&")) {
-            let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-            guard parts.count == 2, names.contains(where: { parts[0].elementsEqual($0.utf8) }) else { continue }
-            return Self.percentDecoded(parts[1])
+        for (name, value) in self.parameters where names.contains(where: { name.elementsEqual($0.utf8) }) {
+            return Self.percentDecoded(value)
         }
         return nil
+    }
+
+    /// The values of every occurrence of a parameter whose own name may be percent-encoded, as that of `name[]` is.
+    func queryValues(_ name: String) -> [String] {
+        self.parameters.compactMap { parameter, value in
+            Self.percentDecoded(parameter) == name ? Self.percentDecoded(value) : nil
+        }
+    }
+
+    private var parameters: [(name: Substring.UTF8View, value: Substring.UTF8View)] {
+        (self.query ?? "").utf8.split(separator: UInt8(ascii: "&")).compactMap { pair in
+            let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+            return parts.count == 2 ? (parts[0], parts[1]) : nil
+        }
     }
 
     private static func percentDecoded(_ text: Substring.UTF8View) -> String? {

@@ -21,6 +21,7 @@ struct ResponseHead {
     enum Content {
         case json
         case eventStream
+        case metrics(type: String, isCompressed: Bool)
     }
 
     /// Whether the connection can be used again.
@@ -53,6 +54,10 @@ struct ResponseHead {
             buffer.writeStaticString(
                 "Content-Type: text/event-stream\r\nCache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\n"
             )
+        case .metrics(let type, let isCompressed):
+            buffer.writeHeader("Content-Type: ", type)
+            buffer.writeStaticString("Vary: Accept, Accept-Encoding\r\n")
+            if isCompressed { buffer.writeStaticString("Content-Encoding: gzip\r\n") }
         case nil: break
         }
         switch self.framing {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Bridge
+internal import Events
 internal import MCP
 internal import NIOHTTP1
 
@@ -18,19 +19,20 @@ enum Route: Equatable {
     case options(allow: String, requestedHeaders: String?)
     case liveness
     case readiness
+    case metrics(ScrapeRequest)
     case refused(Refusal)
 }
 
 /// Decides from a head alone what becomes of a request. The checks come in one order: well-formed, `Host` and
 /// `Origin`, path, method, `Content-Type`, `Accept`. The body's size is the connection's business.
 ///
-/// Health is answered on the admin listener when there is one. Without one it is answered on the main listener, but
-/// only when that is bound to loopback and the request was not forwarded and names a loopback host: behind a reverse
-/// proxy on the same machine, the loopback port is public.
+/// Health and metrics are answered on the admin listener when there is one. Without one they are answered on the main
+/// listener, but only when that is bound to loopback and the request was not forwarded and names a loopback host:
+/// behind a reverse proxy on the same machine, the loopback port is public.
 struct Router: Sendable {
     /// Which listener a connection came in on.
     enum Listener: Sendable, Equatable {
-        case main(servesHealth: Bool)
+        case main(servesAdmin: Bool)
         case admin
     }
 
@@ -41,9 +43,11 @@ struct Router: Sendable {
         var crossOrigin: String?
         /// A host to warn the operator about.
         var unknownHost: String?
+        /// What the path stands for.
+        var name = HTTPRoute.other
     }
 
-    private enum Endpoint { case stream, sse, messages, liveness, readiness }
+    fileprivate enum Endpoint { case stream, sse, messages, liveness, readiness, metrics }
 
     private let policy: OriginPolicy
     private let streamPath: String
@@ -56,7 +60,7 @@ struct Router: Sendable {
             isStrict: configuration.strictHost
         )
         self.streamPath = String(RequestTarget.normalized(Substring(configuration.streamEndpoint)))
-        var endpoints: [String: Endpoint] = ["/healthz": .liveness, "/readyz": .readiness]
+        var endpoints: [String: Endpoint] = ["/healthz": .liveness, "/readyz": .readiness, "/metrics": .metrics]
         for path in configuration.healthEndpoints {
             endpoints[String(RequestTarget.normalized(Substring(path)))] = .liveness
         }
@@ -91,24 +95,27 @@ struct Router: Sendable {
             return Decision(refusing: .malformedRequest, "Host must name this server, got '\(name.quotable())'")
         }
         let endpoint = self.endpoints[String(target.path)]
-        if listener == .admin { return Decision(route: self.adminRoute(endpoint, head, target)) }
+        let path = endpoint?.name ?? .other
+        if listener == .admin {
+            return Decision(route: self.adminRoute(endpoint, head, headers, target), name: path)
+        }
 
-        var decision = Decision(route: .liveness)
+        var decision = Decision(route: .liveness, name: path)
         switch self.policy.judge(host: host, origin: headers.origin) {
         case .allowed: break
         case .unknownHost(let name): decision.unknownHost = name
-        case .hostRefused: return Decision(refusing: self.hostRefusal(host))
-        case .originRefused: return Decision(refusing: self.originRefusal(headers.origin))
+        case .hostRefused: return Decision(route: .refused(self.hostRefusal(host)), name: path)
+        case .originRefused: return Decision(route: .refused(self.originRefusal(headers.origin)), name: path)
         }
         decision.crossOrigin = headers.origin
         switch endpoint {
         case .stream: decision.route = self.streamRoute(head, headers)
         case .sse: decision.route = self.sseRoute(head, headers)
         case .messages: decision.route = self.messageRoute(head, headers, target)
-        case .liveness, .readiness:
+        case .liveness, .readiness, .metrics:
             let isLocal = host?.isLoopback ?? false
-            let isServed = listener == .main(servesHealth: true) && isLocal && !headers.isForwarded
-            decision.route = self.adminRoute(isServed ? endpoint : nil, head, target)
+            let isServed = listener == .main(servesAdmin: true) && isLocal && !headers.isForwarded
+            decision.route = self.adminRoute(isServed ? endpoint : nil, head, headers, target)
         case nil: decision.route = self.notFound(target)
         }
         return decision
@@ -156,12 +163,30 @@ struct Router: Sendable {
         }
     }
 
-    private func adminRoute(_ endpoint: Endpoint?, _ head: HTTPRequestHead, _ target: RequestTarget) -> Route {
-        guard endpoint == .liveness || endpoint == .readiness else { return self.notFound(target) }
+    private func adminRoute(
+        _ endpoint: Endpoint?,
+        _ head: HTTPRequestHead,
+        _ headers: RequestHeaders,
+        _ target: RequestTarget
+    ) -> Route {
+        let route: Route
+        switch endpoint {
+        case .liveness: route = .liveness
+        case .readiness: route = .readiness
+        case .metrics:
+            route = .metrics(
+                ScrapeRequest(
+                    accept: headers.accept,
+                    acceptEncoding: headers.acceptEncoding,
+                    names: target.queryValues("name[]")
+                )
+            )
+        case .stream, .sse, .messages, nil: return self.notFound(target)
+        }
         guard head.method == .GET || head.method == .HEAD else {
             return .refused(self.methodNotAllowed(head, allow: "GET, HEAD"))
         }
-        return endpoint == .liveness ? .liveness : .readiness
+        return route
     }
 
     private func contentTypeRefusal(_ headers: RequestHeaders) -> Refusal? {
@@ -201,13 +226,23 @@ struct Router: Sendable {
     }
 }
 
+extension Router.Endpoint {
+    /// As telemetry calls it.
+    fileprivate var name: HTTPRoute {
+        switch self {
+        case .stream: .mcp
+        case .sse: .sse
+        case .messages: .messages
+        case .liveness: .health
+        case .readiness: .ready
+        case .metrics: .metrics
+        }
+    }
+}
+
 extension Router.Decision {
     fileprivate init(refusing failure: Failure, _ message: String) {
-        self.init(refusing: Refusal(failure: failure, message: message))
-    }
-
-    fileprivate init(refusing refusal: Refusal) {
-        self.init(route: .refused(refusal))
+        self.init(route: .refused(Refusal(failure: failure, message: message)))
     }
 }
 
@@ -217,7 +252,10 @@ extension ExchangeHead {
             sessionID: headers.sessionID,
             protocolVersion: headers.protocolVersion,
             lastEventID: headers.lastEventID,
-            acceptsEventStream: acceptsEventStream
+            acceptsEventStream: acceptsEventStream,
+            traceContext: headers.traceparent.flatMap {
+                TraceContext(traceparent: $0, tracestate: headers.tracestate)
+            }
         )
     }
 }

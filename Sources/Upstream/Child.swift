@@ -121,6 +121,11 @@ package final class Child {
         return stdin.isWritable
     }
 
+    /// Bytes that wait for the process to read its stdin, beside what the pipe holds.
+    package var stdinBufferedBytes: Int {
+        stdin.flatMap { try? $0.syncOptions?.getOption(.bufferedWritableBytes) } ?? 0
+    }
+
     /// Whether there is no process and none will be started: before `start`, and after `stop` or `kill` once the exit
     /// was reported. A child that waits to be restarted is stopped at once and has no further exit to report, so look
     /// here after `stop` before waiting for one.

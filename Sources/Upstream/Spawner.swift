@@ -12,8 +12,13 @@ import SystemPackage
 /// that it is shut down last, when every `Child` has been stopped: the graceful shutdown of a spawner kills the group
 /// of each process that is still there, rather than leave an orphan.
 package final class Spawner: Service, Sendable {
-    private let requests: AsyncStream<SpawnRequest>
-    private let continuation: AsyncStream<SpawnRequest>.Continuation
+    private enum Request: Sendable {
+        case process(SpawnRequest)
+        case progress(CheckedContinuation<Void, Never>)
+    }
+
+    private let requests: AsyncStream<Request>
+    private let continuation: AsyncStream<Request>.Continuation
 
     package init() {
         (requests, continuation) = AsyncStream.makeStream()
@@ -24,7 +29,10 @@ package final class Spawner: Service, Sendable {
         await cancelWhenGracefulShutdown { [requests] in
             await withDiscardingTaskGroup { group in
                 for await request in requests {
-                    group.addTask { await request.run() }
+                    switch request {
+                    case .process(let request): group.addTask { await request.run() }
+                    case .progress(let waiter): waiter.resume()
+                    }
                 }
             }
         }
@@ -33,7 +41,15 @@ package final class Spawner: Service, Sendable {
 
     /// Starts a process. Its fate is told on the request's event loop, never before this returns.
     func submit(_ request: SpawnRequest) {
-        if case .terminated = continuation.yield(request) { request.refuse() }
+        if case .terminated = continuation.yield(.process(request)) { request.refuse() }
+    }
+
+    /// Returns once everything submitted before has been taken up: proof that processes would still be started. At
+    /// once when it is shut down.
+    package func makeProgress() async {
+        await withCheckedContinuation { waiter in
+            if case .terminated = continuation.yield(.progress(waiter)) { waiter.resume() }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Bridge
+import Events
 import MCP
 import NIOHTTP1
 import Testing
@@ -14,7 +15,7 @@ import Testing
         _ headers: [(String, String)] = [],
         host: String? = "localhost:3001",
         version: HTTPVersion = .http1_1,
-        on listener: Router.Listener = .main(servesHealth: true),
+        on listener: Router.Listener = .main(servesAdmin: true),
         configure: (inout GatewayConfiguration) -> Void = { _ in }
     ) -> Router.Decision {
         var configuration = GatewayConfiguration()
@@ -136,13 +137,47 @@ import Testing
         #expect(self.decide(.GET, "/up", configure: { $0.healthEndpoints = ["/up"] }).route == .liveness)
         #expect(self.refusal(self.decide(.POST, "/healthz")) == .methodNotAllowed)
         #expect(self.refusal(self.decide(.GET, "/healthz", host: "mcp.example.com")) == .notFound)
-        #expect(self.refusal(self.decide(.GET, "/healthz", on: .main(servesHealth: false))) == .notFound)
+        #expect(self.refusal(self.decide(.GET, "/healthz", on: .main(servesAdmin: false))) == .notFound)
         for name in ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"] {
             #expect(self.refusal(self.decide(.GET, "/healthz", [(name, "1")])) == .notFound)
         }
         let allowed = self.decide(.GET, "/readyz", host: "box", configure: { $0.allowedHosts = ["box"] })
         #expect(self.refusal(allowed) == .notFound)
-        #expect(self.refusal(self.decide(.GET, "/metrics")) == .notFound)
+        #expect(self.refusal(self.decide(.GET, "/console")) == .notFound)
+    }
+
+    @Test func answersMetricsWhereHealthIs() {
+        let plain = ScrapeRequest()
+        #expect(self.decide(.GET, "/metrics").route == .metrics(plain))
+        #expect(self.decide(.HEAD, "/metrics", host: "prometheus.internal", on: .admin).route == .metrics(plain))
+        #expect(self.refusal(self.decide(.GET, "/metrics", host: "mcp.example.com")) == .notFound)
+        #expect(self.refusal(self.decide(.GET, "/metrics", [("X-Forwarded-For", "1.2.3.4")])) == .notFound)
+        #expect(self.refusal(self.decide(.GET, "/metrics", on: .main(servesAdmin: false))) == .notFound)
+        #expect(self.refusal(self.decide(.POST, "/metrics", on: .admin)) == .methodNotAllowed)
+    }
+
+    @Test func handsOnWhatAScrapeDependsOn() {
+        let target = "/metrics?name[]=up&x=1&name%5B%5D=mcp_proxy_requests_total&name[]=%zz&name="
+        let headers = [
+            ("Accept", "text/plain;q=0.5"), ("Accept-Encoding", "deflate"), ("Accept", "*/*"),
+            ("Accept-Encoding", "gzip"),
+        ]
+        let expected = ScrapeRequest(
+            accept: "text/plain;q=0.5,*/*",
+            acceptEncoding: "deflate,gzip",
+            names: ["up", "mcp_proxy_requests_total"]
+        )
+        #expect(self.decide(.GET, target, headers, on: .admin).route == .metrics(expected))
+    }
+
+    @Test func callsEveryPathByItsLogicalName() {
+        let named: [(String, HTTPRoute)] = [
+            ("/mcp", .mcp), ("/sse", .sse), ("/sse/messages", .messages), ("/messages", .messages),
+            ("/healthz", .health), ("/readyz", .ready), ("/metrics", .metrics), ("/favicon.ico", .other),
+        ]
+        for (path, name) in named { #expect(self.decide(.GET, path).name == name, "\(path)") }
+        let foreign = self.decide(.GET, "/mcp", [("Origin", "https://evil.example")])
+        #expect(foreign.name == .mcp, "refused, and still counted where it belongs")
     }
 
     @Test func answersNothingButHealthOnTheAdminListener() {
@@ -150,6 +185,6 @@ import Testing
         #expect(self.decide(.GET, "/readyz", [("Via", "x")], on: .admin).route == .readiness)
         #expect(self.refusal(self.decide(.POST, "/mcp", self.json, on: .admin)) == .notFound)
         #expect(self.refusal(self.decide(.GET, "/sse", on: .admin)) == .notFound)
-        #expect(self.refusal(self.decide(.GET, "/metrics", on: .admin)) == .notFound)
+        #expect(self.refusal(self.decide(.GET, "/console", on: .admin)) == .notFound)
     }
 }

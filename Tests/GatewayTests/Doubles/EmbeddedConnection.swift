@@ -12,15 +12,22 @@ final class EmbeddedConnection {
     let channel: EmbeddedChannel
     let bridge = RecordingBridge()
     let sink = RecordingSink()
+    let page: EmptyPage
     let gateway: Gateway
 
     init(
-        on listener: Router.Listener = .main(servesHealth: true),
+        on listener: Router.Listener = .main(servesAdmin: true),
         configure: (inout GatewayConfiguration) -> Void = { _ in }
     ) throws {
         var configuration = GatewayConfiguration()
         configure(&configuration)
-        self.gateway = Gateway(configuration: configuration, eventLoop: self.loop, sink: self.sink)
+        self.page = EmptyPage(on: self.loop)
+        self.gateway = Gateway(
+            configuration: configuration,
+            eventLoop: self.loop,
+            sink: self.sink,
+            metrics: self.page
+        )
         self.gateway.bridge = self.bridge
         self.channel = EmbeddedChannel(loop: self.loop)
         try self.gateway.accept(self.channel, on: listener)

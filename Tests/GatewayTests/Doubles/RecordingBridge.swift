@@ -58,7 +58,10 @@ final class RecordingBridge: BridgeInput {
 final class RecordingSink: EventSink {
     private let kept = Mutex<[String]>([])
 
-    var lines: [String] { self.kept.withLock { $0 } }
+    /// All but the answers.
+    var lines: [String] { self.kept.withLock { $0 }.filter { !$0.hasPrefix("answered ") } }
+    /// `answered POST mcp 200`, one for each answer.
+    var answers: [String] { self.kept.withLock { $0 }.filter { $0.hasPrefix("answered ") } }
     /// Without the ends of connections, which are no news in most tests.
     var news: [String] { self.lines.filter { !$0.hasPrefix("closed ") } }
 
@@ -67,7 +70,9 @@ final class RecordingSink: EventSink {
             switch event {
             case .requestRejected(let reason, _): "rejected \(reason.rawValue)"
             case .unknownHost(let host, let isFirst): isFirst ? "unknown \(host)" : "unknown again \(host)"
-            case .connectionClosed(let reason): "closed \(reason)"
+            case .connectionClosed(let reason): "closed \(reason.rawValue)"
+            case .httpAnswered(let answer):
+                "answered \(answer.method.rawValue) \(answer.route.rawValue) \(answer.status)"
             default: "other"
             }
         self.kept.withLock { $0.append(line) }

@@ -32,7 +32,7 @@ final class TestServer: Sendable {
             let fixed = configuration
             (self.gateway, self.bridge) = try await loop.submit {
                 let bridge = RecordingBridge()
-                let gateway = Gateway(configuration: fixed, eventLoop: loop, sink: sink)
+                let gateway = Gateway(configuration: fixed, eventLoop: loop, sink: sink, metrics: EmptyPage(on: loop))
                 setUp(gateway, bridge)
                 return (NIOLoopBound(gateway, eventLoop: loop), NIOLoopBound(bridge, eventLoop: loop))
             }.get()
