@@ -9,6 +9,8 @@ extension Event {
         case .requestFinished(let request): request.outcome.severity
         case .proxyStarted, .proxyReady, .proxyStopping: .notice
         case .proxyStopped(let drained): drained ? .notice : .warning
+        case .configReloaded: .notice
+        case .configInvalid: .error
         case .upstreamStarting: .debug
         case .upstreamStarted: .info
         case .upstreamReady: .notice
@@ -16,6 +18,7 @@ extension Event {
         case .upstreamStderr: .info
         case .upstreamStderrSuppressed: .warning
         case .upstreamUnresponsive: .error
+        case .upstreamProbed: .info
         case .upstreamTakesTurns: .notice
         case .upstreamLog(_, let level, _):
             switch level {
@@ -33,10 +36,11 @@ extension Event {
             case .stateless: .debug
             }
         case .streamOpened, .streamResumed: .debug
-        case .streamClosed(_, _, let end, _): end == .slowConsumer ? .notice : .debug
+        case .streamClosed(_, _, let end, _, _): end == .slowConsumer ? .notice : .debug
         case .requestRejected(let reason, _): reason.severity
-        case .requestCancelled, .answerDropped, .messagesDropped: .debug
-        case .serverRequestFinished(_, let outcome):
+        case .requestCancelled, .answerDropped, .messagesDropped, .notificationReceived, .httpAnswered: .debug
+        case .payload: .info
+        case .serverRequestFinished(_, let outcome, _, _):
             switch outcome {
             case .answered, .cancelled: .debug
             case .undeclared, .noSession, .timeout, .sessionEnded, .upstreamLost: .info
@@ -62,7 +66,7 @@ extension Outcome {
     fileprivate var severity: Severity {
         switch self {
         // A refusal tells its reason in an event of its own.
-        case .ok, .cancelled, .rejected: .debug
+        case .ok, .cancelled, .rejected: .info
         case .toolError, .clientError: .notice
         case .serverError, .timeout, .upstreamLost: .warning
         }

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Events
+internal import Journal
 internal import MCP
 
 // How the vocabulary of the event stream reads in a sentence.
 
 /// "1 call", "2 calls".
-func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+func count(_ number: Int, _ noun: String, plural: String? = nil) -> String {
+    "\(number) \(number == 1 ? noun : plural ?? noun + "s")"
+}
 
 /// A duration as people say it: "850 ms", "12.4 s", "30 s", "3 min 20 s", "2 h 5 min", "3 d 4 h".
-func duration(milliseconds: Int) -> String {
+func durationText(milliseconds: Int) -> String {
     let seconds = milliseconds / 1000
     return switch seconds {
     case ..<1: "\(milliseconds) ms"
@@ -94,26 +97,7 @@ extension StreamEnd {
     }
 }
 
-extension Outcome {
-    var eventName: String {
-        switch self {
-        case .ok, .cancelled: "request.completed"
-        case .toolError, .clientError, .serverError, .rejected: "request.failed"
-        case .timeout: "request.timeout"
-        case .upstreamLost: "request.upstream_lost"
-        }
-    }
-}
-
 extension RejectReason {
-    var eventName: String {
-        switch self {
-        case .badHost: "security.host_rejected"
-        case .badOrigin: "security.origin_rejected"
-        default: "request.rejected"
-        }
-    }
-
     var words: String {
         switch self {
         case .queueFull: "too many calls wait for the server"
@@ -156,6 +140,30 @@ extension ServerRequestOutcome {
         case .cancelled: "cancelled"
         case .sessionEnded: "the client's session ended"
         case .upstreamLost: "the server died before the answer"
+        }
+    }
+}
+
+extension ConnectionEnd {
+    var words: String {
+        switch self {
+        case .client: "by the client"
+        case .server: "by the proxy"
+        case .idleTimeout: "nothing came for too long"
+        case .slowConsumer: "the client reads too slowly"
+        case .tooMuchInput: "the client sent more than it was asked for"
+        case .error: "it broke"
+        }
+    }
+}
+
+extension JournalWriter.LossReason {
+    var words: String {
+        switch self {
+        case .bufferFull: "journald does not keep up"
+        case .sendError: "journald refused them"
+        case .noJournald: "journald was not there"
+        case .oversize: "they were too large"
         }
     }
 }

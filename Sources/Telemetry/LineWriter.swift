@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Glibc
+package import Journal
 internal import Synchronization
-
-/// The thread for log lines could not be started.
-package struct LogThreadError: Error, CustomStringConvertible {
-    /// What `pthread_create` returned.
-    package let errno: Int32
-
-    package var description: String { "can't start the thread that writes the log (error \(errno))" }
-}
 
 /// Writes lines to a descriptor from a thread of its own, so that whoever logs never waits for whoever reads.
 ///
@@ -17,10 +10,11 @@ package struct LogThreadError: Error, CustomStringConvertible {
 /// soon as there is room. `write` is called by one thread at a time (the event loop); `shutdown` by any.
 package final class LineWriter: Sendable {
     private let descriptor: Int32
-    private let ring: LineRing
+    private let ring: ByteRing
     private let describeLoss: @Sendable (Int) -> [UInt8]
     /// Lines dropped and not yet reported.
     private let dropped = Atomic<Int>(0)
+    private let droppedInAll = Atomic<Int>(0)
     /// Whether `wake` was posted and the thread has not yet looked; saves a system call per line.
     private let isWoken = Atomic<Bool>(false)
     private let isStopping = Atomic<Bool>(false)
@@ -37,11 +31,11 @@ package final class LineWriter: Sendable {
         descriptor: Int32,
         capacity: Int,
         describeLoss: @escaping @Sendable (Int) -> [UInt8]
-    ) throws(LogThreadError) {
+    ) throws(WorkerThreadError) {
         self.descriptor = descriptor
-        self.ring = LineRing(capacity: capacity)
+        self.ring = ByteRing(capacity: capacity)
         self.describeLoss = describeLoss
-        try startThread()
+        try WorkerThread.start(for: "log") { [self] in run() }
     }
 
     /// Queues a line, which carries its own newline, or drops it when the ring is full. Never blocks.
@@ -50,9 +44,13 @@ package final class LineWriter: Sendable {
         let lost = dropped.exchange(0, ordering: .relaxed)
         if !ring.push(lost == 0 ? line : describeLoss(lost) + line) {
             dropped.add(lost + 1, ordering: .relaxed)
+            droppedInAll.add(1, ordering: .relaxed)
         }
         wakeThread()
     }
+
+    /// Lines dropped so far.
+    package var droppedLines: Int { droppedInAll.load(ordering: .relaxed) }
 
     /// Writes what is queued and ends the thread.
     ///
@@ -69,32 +67,6 @@ package final class LineWriter: Sendable {
 
     private func wakeThread() {
         if !isWoken.exchange(true, ordering: .acquiringAndReleasing) { wake.post() }
-    }
-
-    private func startThread() throws(LogThreadError) {
-        var thread = pthread_t()
-        let retained = Unmanaged.passRetained(self)
-        // The signals of the process are the event loop's; of a stderr nobody reads, `write` reports EPIPE.
-        var all = sigset_t()
-        var previous = sigset_t()
-        sigfillset(&all)
-        pthread_sigmask(SIG_SETMASK, &all, &previous)
-        let result = pthread_create(
-            &thread,
-            nil,
-            { context in
-                guard let context else { return nil }
-                Unmanaged<LineWriter>.fromOpaque(context).takeRetainedValue().run()
-                return nil
-            },
-            retained.toOpaque()
-        )
-        pthread_sigmask(SIG_SETMASK, &previous, nil)
-        guard result == 0 else {
-            retained.release()
-            throw LogThreadError(errno: result)
-        }
-        pthread_detach(thread)
     }
 
     // MARK: On the thread

@@ -21,7 +21,7 @@ package enum LogFormat: String, CaseIterable, Sendable {
         let label = record.severity.label
         let padding = String(repeating: " ", count: max(0, 6 - label.utf8.count))
         let level = colour ? "\u{1B}[\(record.severity.colour)m\(label)\u{1B}[0m" : label
-        return Array("\(time.text) \(level)\(padding) \(record.name)  \(record.message)\n".utf8)
+        return Array("\(time.text) \(level)\(padding) \(record.kind.rawValue)  \(record.message)\n".utf8)
     }
 
     private static func json(_ record: EventRecord, at time: WallTime) -> [UInt8] {
@@ -32,7 +32,7 @@ package enum LogFormat: String, CaseIterable, Sendable {
         line.append(contentsOf: #","level":"#.utf8)
         line.append(jsonString: record.severity.label)
         line.append(contentsOf: #","event":"#.utf8)
-        line.append(jsonString: record.name)
+        line.append(jsonString: record.kind.rawValue)
         line.append(contentsOf: #","message":"#.utf8)
         line.append(jsonString: record.message)
         for field in record.fields {

@@ -54,6 +54,9 @@ final class Children: UpstreamPort, ChildDelegate {
         children[link]?.write(line) { [weak bridge] in bridge?.upstreamWriteFailed(link: link, call: call, line: line) }
     }
 
+    /// Bytes that wait for children to read their stdin.
+    var stdinBufferedBytes: Int { children.values.reduce(0) { $0 + $1.stdinBufferedBytes } }
+
     func isWritable(link: Int) -> Bool { children[link]?.isWritable ?? false }
 
     func confirmReady(link: Int) {

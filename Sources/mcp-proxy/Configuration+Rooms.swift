@@ -5,11 +5,12 @@ import Gateway
 import JSONRPC
 import MCP
 import NIOCore
+import Telemetry
 import Upstream
 
 // What each room gets to know of the configuration.
 extension Configuration {
-    var bridge: BridgeConfiguration {
+    func bridge(tracing: RequestTracing?) -> BridgeConfiguration {
         var bridge = BridgeConfiguration()
         bridge.isolation = isolation
         bridge.stateless = isStateless
@@ -35,13 +36,17 @@ extension Configuration {
             bridge.maxStoredEvents = eventStore.maxEvents
             bridge.maxStoredBytes = eventStore.maxBytes
         }
+        bridge.payloadBytes = logPayloads
+        if let tracing { bridge.startTrace = tracing.start }
         return bridge
     }
 
-    var gateway: GatewayConfiguration {
+    func gateway(sockets: InheritedSockets) -> GatewayConfiguration {
         var gateway = GatewayConfiguration()
         gateway.listen = listen
         gateway.adminListen = adminListen
+        gateway.inheritedMain = sockets.main
+        gateway.inheritedAdmin = sockets.admin
         switch (streamEndpoint, sseEndpoint) {
         case (let stream?, let sse?):
             gateway.transports = .both
@@ -66,6 +71,30 @@ extension Configuration {
         gateway.strictHost = isHostStrict
         gateway.healthEndpoints = healthEndpoints
         return gateway
+    }
+
+    var limits: ConfiguredLimits {
+        var limits = ConfiguredLimits()
+        limits.maxInFlight = maxInFlight
+        limits.queue = queue
+        limits.maxSessions = maxSessions
+        limits.maxConnections = maxConnections
+        limits.maxBuffered = maxBuffered
+        limits.requestTimeout = requestTimeout
+        limits.maxRequestTime = maxRequestTime
+        limits.clientRequestTimeout = clientRequestTimeout
+        limits.connectionTimeout = connectionTimeout
+        limits.sessionIdleTimeout = sessionIdleTimeout ?? .zero
+        return limits
+    }
+
+    func facts(unit: String) -> InstanceFacts { InstanceFacts(version: Product.version, name: name, unit: unit) }
+
+    var journalRates: JournalRates {
+        var rates = JournalRates()
+        rates.requestsPerSecond = journalRate
+        rates.requestBurst = journalBurst
+        return rates
     }
 
     var child: Command {

@@ -3,11 +3,12 @@
 import Bridge
 import Gateway
 import NIOCore
+import Prometheus
 import Telemetry
 
 /// The effective configuration of a proxy: checked, complete, and all that the running proxy gets to see.
 struct Configuration: Sendable, Equatable {
-    /// The name of this instance in logs.
+    /// The name of this instance in logs and metrics.
     var name: String
     var command: ChildCommand
 
@@ -69,13 +70,28 @@ struct Configuration: Sendable, Equatable {
     /// Whether an unknown `Host` is refused even without a foreign `Origin`.
     var isHostStrict: Bool
 
-    var logFormat: LogFormat
+    var log: LogTarget
+    /// Requests that the journal is told of, per second and at once.
+    var journalRate: Int
+    var journalBurst: Int
+    /// Bytes of each message that are logged; 0 for none.
+    var logPayloads: Int
+    var histograms: HistogramMode
     var isDebugging: Bool
 
     struct EventStore: Sendable, Equatable {
         var maxEvents: Int
         var maxBytes: Int
     }
+}
+
+/// Where the log goes (`--log`).
+enum LogTarget: String, Sendable {
+    /// The journal when stderr is connected to it, else text on stderr.
+    case auto
+    case journal
+    case text
+    case json
 }
 
 extension Configuration {
@@ -119,7 +135,11 @@ extension Configuration {
         allowedOrigins = reader.texts(.allowOrigin)
         allowedHosts = reader.texts(.allowHost)
         isHostStrict = try reader.boolean(.strictHost)
-        logFormat = try reader.choice(.logFormat)
+        log = try reader.choice(.log)
+        journalRate = try reader.integer(.journalRate)
+        journalBurst = try reader.integer(.journalBurst)
+        logPayloads = try reader.integer(.logPayloads)
+        histograms = try reader.choice(.histograms)
         isDebugging = try reader.boolean(.debug)
     }
 }

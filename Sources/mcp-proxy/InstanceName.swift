@@ -27,6 +27,15 @@ struct InstanceName: Equatable {
     }
 }
 
+extension InstanceName {
+    /// The systemd unit that the process runs in, `mcp@time.service`; empty outside one.
+    ///
+    /// - Parameter controlGroup: The text of `/proc/self/cgroup`.
+    static func unitName(inControlGroup text: String) -> String {
+        text.split(separator: "\n").map(baseName).first { $0.hasSuffix(".service") }.map { String($0) } ?? ""
+    }
+}
+
 /// `0::/system.slice/mcp@time.service` → `mcp` and `time`. The escapes of unit names are undone.
 private func unit(inControlGroup text: String) -> (prefix: String, instance: String)? {
     for line in text.split(separator: "\n") {

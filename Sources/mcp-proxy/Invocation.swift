@@ -4,7 +4,7 @@
 enum Invocation {
     /// A text for stdout, and nothing else.
     case print(String)
-    case serve(Configuration)
+    case serve(Resolution)
     /// The embedded MCP server, on stdin and stdout.
     case demoServer
 
@@ -23,7 +23,7 @@ enum Invocation {
         }
         let resolution = try Resolver(surroundings: surroundings, warn: warn).resolve(arguments)
         return arguments.actions.contains(.checkConfig)
-            ? .print(configurationReport(resolution)) : .serve(resolution.configuration)
+            ? .print(configurationReport(resolution)) : .serve(resolution)
     }
 }
 
@@ -36,7 +36,7 @@ func run(_ surroundings: Surroundings) async -> Int32 {
             write(text, to: 1)
             return ExitStatus.ok.rawValue
         case .demoServer: return DemoServer.run()
-        case .serve(let configuration): return await serve(configuration)
+        case .serve(let resolution): return await serve(resolution, surroundings)
         }
     } catch {
         write("\(error.line)\n", to: 2)

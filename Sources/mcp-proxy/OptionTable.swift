@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Telemetry
+
 extension Option {
     /// Every option, in the order of `--help`.
     static let table: [Option] = listening + child + sessions + limits + timeouts + security + observability + other
@@ -300,15 +302,55 @@ extension Option {
             .address,
             .observability,
             metavar: "ADDRESS",
-            "HOST:PORT or unix:/path for health alone"
+            "HOST:PORT or unix:/path for metrics and health alone"
+        ),
+        Option(
+            .histograms,
+            .choice(["classic", "native", "both"]),
+            default: "classic",
+            .observability,
+            metavar: "KIND",
+            "classic, native or both: buckets of /metrics"
+        ),
+        Option(
+            .log,
+            .choice(["auto", "journal", "text", "json"]),
+            default: "auto",
+            .observability,
+            metavar: "WHERE",
+            "journal, or text or json on stderr; auto: journal under journald"
         ),
         Option(
             .logFormat,
             .choice(["text", "json"]),
-            default: "text",
             .observability,
             metavar: "text|json",
-            "form of the log on stderr"
+            "the same as --log",
+            isHidden: true
+        ),
+        Option(
+            .journalRate,
+            .integer(1...1_000_000),
+            default: "20",
+            .observability,
+            metavar: "N",
+            "requests told in the journal, per second"
+        ),
+        Option(
+            .journalBurst,
+            .integer(1...1_000_000),
+            default: "500",
+            .observability,
+            metavar: "N",
+            "requests told in the journal at once"
+        ),
+        Option(
+            .logPayloads,
+            .size(0...TextCap.line, zeroIsOff: true),
+            default: "0",
+            .observability,
+            metavar: "SIZE",
+            "log so much of each message, secrets left out by name"
         ),
         Option(.debug, .boolean, default: "false", .observability, "log more"),
     ]

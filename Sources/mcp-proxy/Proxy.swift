@@ -4,21 +4,31 @@ import Bridge
 import Events
 import Gateway
 import NIOCore
+import Telemetry
 import Upstream
 
 /// The rooms put together: gateway, bridge and children of one running proxy. Loop-confined.
 final class Proxy {
-    private let configuration: Configuration
+    private var configuration: Configuration
     private let eventLoop: any EventLoop
+    private let instruments: Instruments
     private let sink: any EventSink
 
     private let children: Children
     private let bridge: BridgeRuntime
     private let gateway: Gateway
 
-    init(_ configuration: Configuration, eventLoop: any EventLoop, spawner: Spawner, sink: any EventSink) {
+    init(
+        _ configuration: Configuration,
+        eventLoop: any EventLoop,
+        spawner: Spawner,
+        instruments: Instruments,
+        sockets: InheritedSockets
+    ) {
+        let sink = instruments.sink
         self.configuration = configuration
         self.eventLoop = eventLoop
+        self.instruments = instruments
         self.sink = sink
         self.children = Children(
             command: configuration.child,
@@ -28,14 +38,29 @@ final class Proxy {
             sink: sink
         )
         self.bridge = BridgeRuntime(
-            configuration: configuration.bridge,
+            configuration: configuration.bridge(tracing: instruments.tracing),
             eventLoop: eventLoop,
             sink: sink,
             upstream: children
         )
-        self.gateway = Gateway(configuration: configuration.gateway, eventLoop: eventLoop, sink: sink)
+        let scraper = Scraper(instruments, histograms: configuration.histograms, eventLoop: eventLoop)
+        self.gateway = Gateway(
+            configuration: configuration.gateway(sockets: sockets),
+            eventLoop: eventLoop,
+            sink: sink,
+            metrics: scraper
+        )
         children.bridge = bridge
         bridge.connect(gateway)
+        scraper.connect { [weak self] in self?.readings ?? Readings() }
+        instruments.serviceManager?.connect { [weak self] in self?.readings ?? Readings() }
+    }
+
+    private var readings: Readings {
+        var readings = bridge.readings
+        readings.connections = gateway.connectionCount
+        readings.stdinBuffered = children.stdinBufferedBytes
+        return readings
     }
 
     /// Listens, then starts the child: with a port in use nothing is started.
@@ -48,12 +73,26 @@ final class Proxy {
                         name: self.configuration.name,
                         listen: bound.main.description,
                         adminListen: bound.admin?.description,
-                        isolation: self.configuration.bridge.isolation.rawValue
+                        isolation: self.configuration.isolation.rawValue
                     )
                 )
             )
             self.bridge.start()
         }.nonisolated()
+    }
+
+    /// Goes on with another configuration, or says why not.
+    func reload(_ outcome: Result<Reload, ConfigurationError>, sockets: InheritedSockets) {
+        switch outcome {
+        case .success(let reload):
+            configuration = reload.resolution.configuration
+            bridge.reconfigure(configuration.bridge(tracing: instruments.tracing))
+            gateway.reconfigure(configuration.gateway(sockets: sockets))
+            instruments.reconfigure(configuration)
+            sink.emit(.configReloaded(changed: reload.changed, needsRestart: reload.needsRestart))
+        case .failure(let error):
+            sink.emit(.configInvalid(problem: "\(error.problem); \(error.remedy)"))
+        }
     }
 
     /// Takes nothing new, lets what is under way finish for as long as `--graceful-shutdown-timeout` allows, ends

@@ -115,6 +115,9 @@ struct Resolver {
                 "choose one of them"
             )
         }
+        if case .text(let format)? = settings[.logFormat].values.last, settings[.log].origin == .default {
+            settings[.log] = Setting(values: [.text(format)], origin: settings[.logFormat].origin)
+        }
         try rejectSharedPaths(settings)
     }
 

@@ -2,80 +2,160 @@
 
 import Events
 import Gateway
+import Glibc
+import Journal
 import Logging
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
 import Telemetry
+import Tracing
 import UnixSignals
 import Upstream
 
 /// Runs the proxy until SIGTERM or SIGINT. Returns the status to exit with.
-func serve(_ configuration: Configuration) async -> Int32 {
-    let stderr: StderrSink
+///
+/// - Parameter surroundings: Read again on SIGHUP.
+func serve(_ resolution: Resolution, _ surroundings: Surroundings) async -> Int32 {
+    let warn = { (line: String) in write("\(Product.name): \(line)\n", to: 2) }
+    let configuration = resolution.configuration
+    if let warning = raiseFileDescriptorLimit(for: configuration) { warn(warning) }
+    let slowWork = NIOThreadPool(numberOfThreads: 1)
+    slowWork.start()
+    let group: MultiThreadedEventLoopGroup
+    let instruments: Instruments
+    let sockets: InheritedSockets
     do {
-        stderr = try StderrSink(format: configuration.logFormat, debug: configuration.isDebugging)
+        sockets = try InheritedSockets(environment: surroundings.environment)
+        let unit = InstanceName.unitName(inControlGroup: (try? surroundings.read("/proc/self/cgroup")) ?? "")
+        let metrics = try MetricsSink(configuration.facts(unit: unit), histograms: configuration.histograms)
+        group = MultiThreadedEventLoopGroup(
+            numberOfThreads: 1,
+            metricsDelegate: EventLoopTicks(telemetry: metrics.telemetry)
+        )
+        instruments = try Instruments(
+            configuration,
+            surroundings,
+            metrics: metrics,
+            eventLoop: group.next(),
+            slowWork: slowWork,
+            warn: warn
+        )
+    } catch let error as ConfigurationError {
+        write("\(error.line)\n", to: 2)
+        return error.status.rawValue
     } catch {
-        write("\(Product.name): \(error)\n", to: 2)
+        warn("\(error)")
         return ExitStatus.internalError.rawValue
     }
-    if let warning = raiseFileDescriptorLimit(for: configuration) { write("\(Product.name): \(warning)\n", to: 2) }
-    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let (status, problem) = await run(resolution, surroundings, instruments, sockets, on: group.next())
+    await instruments.tracing?.flush()
+    try? await group.shutdownGracefully()
+    try? await slowWork.shutdownGracefully()
+    instruments.shutDown()
+    if let problem { warn(problem) }
+    return status.rawValue
+}
+
+/// Runs the services, from the first to the last to start.
+private func run(
+    _ resolution: Resolution,
+    _ surroundings: Surroundings,
+    _ instruments: Instruments,
+    _ sockets: InheritedSockets,
+    on eventLoop: any EventLoop
+) async -> (ExitStatus, problem: String?) {
     let spawner = Spawner()
-    let service = ProxyService(
-        configuration: configuration,
-        eventLoop: group.next(),
-        spawner: spawner,
-        sink: EventFanOut([stderr])
+    let proxy = ProxyService(
+        resolution: resolution,
+        surroundings: surroundings,
+        instruments: instruments,
+        sockets: sockets,
+        eventLoop: eventLoop,
+        spawner: spawner
     )
-    let services = ServiceGroup(
+    // Ended from the last to the first: the spawner outlives the children's orderly end.
+    var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+        .init(service: spawner), .init(service: proxy, successTerminationBehavior: .gracefullyShutdownGroup),
+    ]
+    if let watchdog = Watchdog(surroundings, eventLoop: eventLoop, spawner: spawner) {
+        services.insert(.init(service: watchdog), at: 1)
+    }
+    let group = ServiceGroup(
         configuration: .init(
-            // Ended from the last to the first: the spawner outlives the children's orderly end.
-            services: [
-                .init(service: spawner), .init(service: service, successTerminationBehavior: .gracefullyShutdownGroup),
-            ],
+            services: services,
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: Logger(label: Product.name) { _ in SwiftLogNoOpLogHandler() }
         )
     )
-    var status = ExitStatus.ok
-    var problem: String?
     do {
-        try await services.run()
+        try await group.run()
+        return (.ok, nil)
     } catch let error as BindError {
-        status = .unavailable
-        problem = "\(Product.name): \(error)"
+        return (.unavailable, "\(error)")
     } catch {
-        status = .internalError
-        problem = "\(Product.name): \(error)"
+        return (.internalError, "\(error)")
     }
-    try? await group.shutdownGracefully()
-    stderr.shutdown()
-    if let problem { write("\(problem)\n", to: 2) }
-    return status.rawValue
 }
 
-/// The proxy as a service: made and ended on the event loop, where everything it owns lives.
+/// The proxy as a service: made, reloaded and ended on the event loop, where everything it owns lives.
 private struct ProxyService: Service {
-    let configuration: Configuration
+    let resolution: Resolution
+    let surroundings: Surroundings
+    let instruments: Instruments
+    let sockets: InheritedSockets
     let eventLoop: any EventLoop
     let spawner: Spawner
-    let sink: EventFanOut
 
     func run() async throws {
         let proxy = try await eventLoop.submit {
             NIOLoopBound(
-                Proxy(configuration, eventLoop: eventLoop, spawner: spawner, sink: sink),
+                Proxy(
+                    resolution.configuration,
+                    eventLoop: eventLoop,
+                    spawner: spawner,
+                    instruments: instruments,
+                    sockets: sockets
+                ),
                 eventLoop: eventLoop
             )
         }.get()
         try await eventLoop.flatSubmit { proxy.value.start() }.get()
         do {
-            try await gracefulShutdown()
+            try await reloadUntilShutdown(proxy)
         } catch {
             try await eventLoop.submit { proxy.value.abandon() }.get()
             throw error
         }
         try await eventLoop.flatSubmit { proxy.value.stop() }.get()
+    }
+
+    /// Reads the configuration again on every SIGHUP, and returns at the graceful shutdown.
+    private func reloadUntilShutdown(_ proxy: NIOLoopBound<Proxy>) async throws {
+        await cancelWhenGracefulShutdown {
+            var current = resolution
+            for await _ in await UnixSignalsSequence(trapping: .sighup) {
+                current = await reload(current, proxy)
+            }
+        }
+        try Task.checkCancellation()
+    }
+
+    private func reload(_ current: Resolution, _ proxy: NIOLoopBound<Proxy>) async -> Resolution {
+        try? await eventLoop.submit { instruments.serviceManager?.reloadBegan() }.get()
+        // Files are read where nothing waits for it.
+        let outcome = try? await instruments.slowWork.runIfActive { () -> Result<Reload, ConfigurationError> in
+            do throws(ConfigurationError) {
+                return .success(try Reload(from: current, surroundings))
+            } catch {
+                return .failure(error)
+            }
+        }
+        guard let outcome else { return current }
+        try? await eventLoop.submit {
+            proxy.value.reload(outcome, sockets: sockets)
+            instruments.serviceManager?.reloadEnded()
+        }.get()
+        return (try? outcome.get().resolution) ?? current
     }
 }

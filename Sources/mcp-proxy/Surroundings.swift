@@ -11,6 +11,8 @@ struct Surroundings: Sendable {
     var environment: [String: String]
     /// The id of this process, in decimal.
     var processID: String
+    /// Names this run of the proxy among all others: what systemd calls it, or 128 random bits.
+    var instanceID: String
     /// The text of a small file.
     var read: @Sendable (_ path: String) throws(FileError) -> String
     /// What a path leads to, following links.
@@ -18,10 +20,12 @@ struct Surroundings: Sendable {
 
     /// Those of this process.
     static var live: Surroundings {
-        Surroundings(
+        let environment = processEnvironment()
+        return Surroundings(
             arguments: Array(CommandLine.arguments.dropFirst()),
-            environment: processEnvironment(),
+            environment: environment,
             processID: String(getpid()),
+            instanceID: environment["INVOCATION_ID"] ?? randomID(),
             read: readFile,
             kind: fileKind
         )
@@ -48,6 +52,12 @@ enum FileKind: Sendable {
     /// A file that this process may execute.
     case executable
     case other
+}
+
+/// 128 bits, as systemd writes them.
+private func randomID() -> String {
+    let digits = String(UInt128.random(in: .min ... .max), radix: 16)
+    return String(repeating: "0", count: 32 - digits.count) + digits
 }
 
 private func processEnvironment() -> [String: String] {

@@ -13,7 +13,7 @@ import Testing
         case .choice(let choices): (option, choices[1])
         case .endpoint: (option, "/x")
         case .integer: (option, "7")
-        case .size: (option, "8K")
+        case .size: (option, "2K")
         case .duration: (option, "2h")
         case .address: (option, "127.0.0.1:9")
         case .json: (option, "{}")

@@ -19,6 +19,7 @@ func surroundings(
         arguments: arguments,
         environment: environment.merging(["PATH": "/nowhere:/usr/bin"]) { given, _ in given },
         processID: "42",
+        instanceID: "0123456789abcdef0123456789abcdef",
         read: { path throws(FileError) in
             if unreadable.contains(path) { throw .unreadable("Permission denied") }
             guard let text = files[path] else { throw .missing }
@@ -38,7 +39,7 @@ func configuration(
         warn: { Issue.record("unexpected warning: \($0)") }
     )
     guard case .serve(let configuration) = invocation else { throw NotServing() }
-    return configuration
+    return configuration.configuration
 }
 
 struct NotServing: Error {}

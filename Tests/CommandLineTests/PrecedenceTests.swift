@@ -45,7 +45,7 @@ import Testing
         #expect(configuration.allowedOrigins.isEmpty)
         #expect(configuration.allowedHosts.isEmpty)
         #expect(!configuration.isHostStrict)
-        #expect(configuration.logFormat == .text)
+        #expect(configuration.log == .auto)
     }
 
     @Test func aFlagBeatsTheEnvironmentBeatsTheFileBeatsTheDefault() throws {

@@ -4,7 +4,7 @@
 // a change of the product's interface.
 
 let goldenText = #"""
-    notice proxy.started  mcp-proxy 0.1.0 serves "time" on 127.0.0.1:8080, health on 127.0.0.1:9464; isolation: shared
+    notice proxy.started  mcp-proxy 0.1.0 serves "time" on 127.0.0.1:8080, metrics and health on 127.0.0.1:9464; isolation: shared
     notice proxy.started  mcp-proxy 0.1.0 serves "time" on [::1]:8080; isolation: session
     notice proxy.ready  ready after 412 ms
     notice proxy.stopping  stopping: 1 call in flight, 3 sessions open
@@ -38,14 +38,14 @@ let goldenText = #"""
     debug  stream.closed  the SSE stream of session k3vq9x2m closed after 12 events: the client is gone
     notice stream.closed  a POST stream of session k3vq9x2m closed after 1 event: the client reads too slowly
     debug  stream.resumed  session k3vq9x2m resumed a stream, 3 events replayed
-    debug  request.completed  tools/call of session k3vq9x2m answered in 12.345 ms
+    info   request.completed  tools/call of session k3vq9x2m answered in 12.345 ms
     notice request.failed  tools/call of session k3vq9x2m answered in 12.345 ms: the tool reports a failure
     notice request.failed  tools/call of session k3vq9x2m answered in 12.345 ms: the server refused it with error -32602
     warn   request.failed  tools/call of session k3vq9x2m failed after 12.345 ms: error -32603 in the server
     warn   request.timeout  tools/call of session k3vq9x2m timed out after 12.345 ms
     warn   request.upstream_lost  tools/call of session k3vq9x2m failed after 12.345 ms: the server died
-    debug  request.failed  tools/call of session k3vq9x2m refused by the proxy after 12.345 ms
-    debug  request.completed  tools/call of session k3vq9x2m cancelled after 12.345 ms
+    info   request.failed  tools/call of session k3vq9x2m refused by the proxy after 12.345 ms
+    info   request.completed  tools/call of session k3vq9x2m cancelled after 12.345 ms
     warn   request.rejected  refused: too many calls wait for the server: 256 calls wait
     warn   security.origin_rejected  refused: the Origin is not allowed: https://evil.example
     warn   security.host_rejected  refused: the Host is not allowed
@@ -57,11 +57,21 @@ let goldenText = #"""
     warn   upstream.request_finished  elicitation/create of the server: refused, it could be meant for several clients
     warn   security.unknown_host  requests come in for host mcp.example.org, let through for now: allow it with --allow-host mcp.example.org, or refuse such requests with --strict-host
     warn   security.unknown_host  requests come in for "$(reboot)", which is no host name: refuse such requests with --strict-host
-    debug  connection.closed  a connection was closed: header too large
+    debug  connection.closed  a connection was closed: nothing came for too long
+    debug  http.answered  POST on the route mcp was answered with 200 after 12.345 ms
+    debug  client.notification  a client sent notifications/initialized, 54 bytes
+    debug  upstream.notification  the server sent a notification of an unknown method, 1 byte
+    info   message.payload  from the client of session k3vq9x2m, 82 bytes: {"method":"tools/call","params":{"arguments":{"api_token":"***","city":"Rome"}}}
+    info   message.payload  from the server, 4000 bytes: {"result":{"password":"***"
+    info   upstream.probed  the server answered a ping after 12 ms
+    info   upstream.probed  server 3: the server did not answer a ping
+    notice config.reloaded  configuration reloaded, changed: queue, debug; a restart is needed for: port
+    notice config.reloaded  configuration reloaded, nothing changed
+    error  config.invalid  the configuration was not reloaded, the one before stays in use: /etc/mcp-proxy.yaml:3: unknown key 'prot'; did you mean 'port'?
     """#
 
 let goldenJSON = #"""
-    "level":"notice","event":"proxy.started","message":"mcp-proxy 0.1.0 serves \"time\" on 127.0.0.1:8080, health on 127.0.0.1:9464; isolation: shared","version":"0.1.0","name":"time","listen":"127.0.0.1:8080","admin_listen":"127.0.0.1:9464","isolation":"shared"}
+    "level":"notice","event":"proxy.started","message":"mcp-proxy 0.1.0 serves \"time\" on 127.0.0.1:8080, metrics and health on 127.0.0.1:9464; isolation: shared","version":"0.1.0","name":"time","listen":"127.0.0.1:8080","admin_listen":"127.0.0.1:9464","isolation":"shared"}
     "level":"notice","event":"proxy.started","message":"mcp-proxy 0.1.0 serves \"time\" on [::1]:8080; isolation: session","version":"0.1.0","name":"time","listen":"[::1]:8080","isolation":"session"}
     "level":"notice","event":"proxy.ready","message":"ready after 412 ms","after_ms":412}
     "level":"notice","event":"proxy.stopping","message":"stopping: 1 call in flight, 3 sessions open","in_flight":1,"sessions":3}
@@ -70,14 +80,14 @@ let goldenJSON = #"""
     "level":"debug","event":"upstream.starting","message":"server 2: starting \"docker\" with 4 arguments","link":2,"generation":1,"program":"docker","argument_count":4}
     "level":"info","event":"upstream.started","message":"process 4711 started","link":0,"generation":1,"pid":4711}
     "level":"notice","event":"upstream.ready","message":"\"mcp-time\" 1.2.0 is ready after 2.3 s, it speaks 2025-06-18","link":0,"generation":1,"server_name":"mcp-time","server_version":"1.2.0","revision":"2025-06-18","start_ms":2340}
-    "level":"error","event":"upstream.crashed","message":"exit status 3 after 12.4 s, 2 calls in flight failed, restarting at once (attempt 1); stderr: \"Traceback:\\n  boom 'now'\"","link":0,"generation":4,"reason":"exit","status":3,"uptime_ms":12420,"stderr_tail":"Traceback:\\n  boom \"now\"\\n","plan":"restart","delay_ms":0,"attempt":1,"in_flight":2}
-    "level":"error","event":"upstream.crashed","message":"server 2: killed by SIGKILL after 12.4 s, restarting at once (attempt 1)","link":2,"generation":4,"reason":"signal","signal":9,"uptime_ms":12420,"plan":"restart","delay_ms":0,"attempt":1,"in_flight":0}
-    "level":"error","event":"upstream.crashed","message":"killed by signal 35 after 12.4 s, 2 calls in flight failed, not restarting; stderr: \"Traceback:\\n  boom 'now'\"","link":0,"generation":4,"reason":"signal","signal":35,"uptime_ms":12420,"stderr_tail":"Traceback:\\n  boom \"now\"\\n","plan":"none","in_flight":2}
-    "level":"error","event":"upstream.crashed","message":"closed its stdout while running and was ended after 12.4 s, 2 calls in flight failed, restarting in 1.6 s (attempt 3); stderr: \"Traceback:\\n  boom 'now'\"","link":0,"generation":4,"reason":"stdout_closed","signal":9,"uptime_ms":12420,"stderr_tail":"Traceback:\\n  boom \"now\"\\n","plan":"restart","delay_ms":1600,"attempt":3,"in_flight":2}
-    "level":"error","event":"upstream.crashed","message":"answered no ping and was ended after 12.4 s (silent for 30 s), 2 calls in flight failed, restarting at once (attempt 1); stderr: \"Traceback:\\n  boom 'now'\"","link":0,"generation":4,"reason":"unresponsive","signal":9,"detail":"silent for 30 s","uptime_ms":12420,"stderr_tail":"Traceback:\\n  boom \"now\"\\n","plan":"restart","delay_ms":0,"attempt":1,"in_flight":2}
-    "level":"crit","event":"upstream.backoff","message":"failed the handshake after 12.4 s (no answer to initialize within 60 s), crash loop: calls are refused until it answers again, next start in 30 s (attempt 7); stderr: \"Traceback:\\n  boom 'now'\"","link":0,"generation":4,"reason":"handshake_failed","signal":9,"detail":"no answer to initialize within 60 s","uptime_ms":12420,"stderr_tail":"Traceback:\\n  boom \"now\"\\n","plan":"crash_loop","delay_ms":30000,"attempt":7,"in_flight":0}
-    "level":"error","event":"upstream.start_failed","message":"could not be started (dockerr: no such program in PATH), restarting in 500 ms (attempt 2)","link":0,"generation":4,"reason":"spawn_failed","detail":"dockerr: no such program in PATH","uptime_ms":12420,"plan":"restart","delay_ms":500,"attempt":2,"in_flight":0}
-    "level":"info","event":"upstream.stopped","message":"stopped as asked (exit status 0) after 12.4 s","link":0,"generation":4,"reason":"stopped","status":0,"uptime_ms":12420,"plan":"none","in_flight":0}
+    "level":"error","event":"upstream.crashed","message":"exit status 3 after 12.4 s, 2 calls in flight failed, restarting at once (attempt 1); stderr: \"Traceback:\\n  boom 'now'\"","link":0,"generation":4,"reason":"exit","status":3,"uptime_ms":12420,"was_ready":false,"stderr_tail":"Traceback:\\n  boom \"now\"\\n","plan":"restart","delay_ms":0,"attempt":1,"in_flight":2}
+    "level":"error","event":"upstream.crashed","message":"server 2: killed by SIGKILL after 12.4 s, restarting at once (attempt 1)","link":2,"generation":4,"reason":"signal","signal":9,"uptime_ms":12420,"was_ready":false,"plan":"restart","delay_ms":0,"attempt":1,"in_flight":0}
+    "level":"error","event":"upstream.crashed","message":"killed by signal 35 after 12.4 s, 2 calls in flight failed, not restarting; stderr: \"Traceback:\\n  boom 'now'\"","link":0,"generation":4,"reason":"signal","signal":35,"uptime_ms":12420,"was_ready":false,"stderr_tail":"Traceback:\\n  boom \"now\"\\n","plan":"none","in_flight":2}
+    "level":"error","event":"upstream.crashed","message":"closed its stdout while running and was ended after 12.4 s, 2 calls in flight failed, restarting in 1.6 s (attempt 3); stderr: \"Traceback:\\n  boom 'now'\"","link":0,"generation":4,"reason":"stdout_closed","signal":9,"uptime_ms":12420,"was_ready":false,"stderr_tail":"Traceback:\\n  boom \"now\"\\n","plan":"restart","delay_ms":1600,"attempt":3,"in_flight":2}
+    "level":"error","event":"upstream.crashed","message":"answered no ping and was ended after 12.4 s (silent for 30 s), 2 calls in flight failed, restarting at once (attempt 1); stderr: \"Traceback:\\n  boom 'now'\"","link":0,"generation":4,"reason":"unresponsive","signal":9,"detail":"silent for 30 s","uptime_ms":12420,"was_ready":false,"stderr_tail":"Traceback:\\n  boom \"now\"\\n","plan":"restart","delay_ms":0,"attempt":1,"in_flight":2}
+    "level":"crit","event":"upstream.backoff","message":"failed the handshake after 12.4 s (no answer to initialize within 60 s), crash loop: calls are refused until it answers again, next start in 30 s (attempt 7); stderr: \"Traceback:\\n  boom 'now'\"","link":0,"generation":4,"reason":"handshake_failed","signal":9,"detail":"no answer to initialize within 60 s","uptime_ms":12420,"was_ready":false,"stderr_tail":"Traceback:\\n  boom \"now\"\\n","plan":"crash_loop","delay_ms":30000,"attempt":7,"in_flight":0}
+    "level":"error","event":"upstream.start_failed","message":"could not be started (dockerr: no such program in PATH), restarting in 500 ms (attempt 2)","link":0,"generation":4,"reason":"spawn_failed","detail":"dockerr: no such program in PATH","uptime_ms":12420,"was_ready":false,"plan":"restart","delay_ms":500,"attempt":2,"in_flight":0}
+    "level":"info","event":"upstream.stopped","message":"stopped as asked (exit status 0) after 12.4 s","link":0,"generation":4,"reason":"stopped","status":0,"uptime_ms":12420,"was_ready":false,"plan":"none","in_flight":0}
     "level":"info","event":"upstream.stderr","message":"Processing request of type CallToolRequest","link":0,"line":"Processing request of type CallToolRequest","truncated":false}
     "level":"info","event":"upstream.stderr","message":"server 3: long (cut)","link":3,"line":"long","truncated":true}
     "level":"warn","event":"upstream.stderr_suppressed","message":"1200 lines of stderr left out: the server writes too fast","link":0,"lines":1200}
@@ -92,17 +102,17 @@ let goldenJSON = #"""
     "level":"info","event":"session.closed","message":"session k3vq9x2m closed after 3 min 4 s and 12 requests: the client ended it","session":"k3vq9x2m","reason":"client_delete","requests":12,"duration_ms":184000}
     "level":"notice","event":"session.expired","message":"session k3vq9x2m closed after 2 h 5 min and 1 request: nothing came for too long","session":"k3vq9x2m","reason":"idle_timeout","requests":1,"duration_ms":7500000}
     "level":"debug","event":"stream.opened","message":"the GET stream of session k3vq9x2m opened","session":"k3vq9x2m","stream":"get"}
-    "level":"debug","event":"stream.closed","message":"the SSE stream of session k3vq9x2m closed after 12 events: the client is gone","session":"k3vq9x2m","stream":"sse","end":"client_gone","events":12}
-    "level":"notice","event":"stream.closed","message":"a POST stream of session k3vq9x2m closed after 1 event: the client reads too slowly","session":"k3vq9x2m","stream":"post","end":"slow_consumer","events":1}
+    "level":"debug","event":"stream.closed","message":"the SSE stream of session k3vq9x2m closed after 12 events: the client is gone","session":"k3vq9x2m","stream":"sse","end":"client_gone","events":12,"duration_ms":60000}
+    "level":"notice","event":"stream.closed","message":"a POST stream of session k3vq9x2m closed after 1 event: the client reads too slowly","session":"k3vq9x2m","stream":"post","end":"slow_consumer","events":1,"duration_ms":1500}
     "level":"debug","event":"stream.resumed","message":"session k3vq9x2m resumed a stream, 3 events replayed","session":"k3vq9x2m","replayed":3}
-    "level":"debug","event":"request.completed","message":"tools/call of session k3vq9x2m answered in 12.345 ms","session":"k3vq9x2m","method":"tools/call","outcome":"ok","transport":"streamable_http","request_bytes":120,"response_bytes":340,"duration_us":12345,"queue_us":1000,"upstream_us":10000,"overhead_us":1345}
-    "level":"notice","event":"request.failed","message":"tools/call of session k3vq9x2m answered in 12.345 ms: the tool reports a failure","session":"k3vq9x2m","method":"tools/call","outcome":"tool_error","transport":"streamable_http","request_bytes":120,"response_bytes":340,"duration_us":12345,"queue_us":1000,"upstream_us":10000,"overhead_us":1345}
-    "level":"notice","event":"request.failed","message":"tools/call of session k3vq9x2m answered in 12.345 ms: the server refused it with error -32602","session":"k3vq9x2m","method":"tools/call","outcome":"client_error","error_code":-32602,"transport":"streamable_http","request_bytes":120,"response_bytes":340,"duration_us":12345,"queue_us":1000,"upstream_us":10000,"overhead_us":1345}
-    "level":"warn","event":"request.failed","message":"tools/call of session k3vq9x2m failed after 12.345 ms: error -32603 in the server","session":"k3vq9x2m","method":"tools/call","outcome":"server_error","error_code":-32603,"transport":"streamable_http","request_bytes":120,"response_bytes":340,"duration_us":12345,"queue_us":1000,"upstream_us":10000,"overhead_us":1345}
-    "level":"warn","event":"request.timeout","message":"tools/call of session k3vq9x2m timed out after 12.345 ms","session":"k3vq9x2m","method":"tools/call","outcome":"timeout","error_code":-32001,"transport":"streamable_http","request_bytes":120,"response_bytes":340,"duration_us":12345,"queue_us":1000}
-    "level":"warn","event":"request.upstream_lost","message":"tools/call of session k3vq9x2m failed after 12.345 ms: the server died","session":"k3vq9x2m","method":"tools/call","outcome":"upstream_lost","error_code":-32000,"transport":"streamable_http","request_bytes":120,"response_bytes":340,"duration_us":12345,"queue_us":1000}
-    "level":"debug","event":"request.failed","message":"tools/call of session k3vq9x2m refused by the proxy after 12.345 ms","session":"k3vq9x2m","method":"tools/call","outcome":"rejected","error_code":-32000,"transport":"streamable_http","request_bytes":120,"response_bytes":340,"duration_us":12345}
-    "level":"debug","event":"request.completed","message":"tools/call of session k3vq9x2m cancelled after 12.345 ms","session":"k3vq9x2m","method":"tools/call","outcome":"cancelled","transport":"streamable_http","request_bytes":120,"response_bytes":340,"duration_us":12345,"queue_us":1000}
+    "level":"info","event":"request.completed","message":"tools/call of session k3vq9x2m answered in 12.345 ms","session":"k3vq9x2m","method":"tools/call","outcome":"ok","transport":"streamable_http","request_bytes":120,"response_bytes":340,"duration_us":12345,"queue_us":0,"upstream_us":10000,"overhead_us":2345}
+    "level":"notice","event":"request.failed","message":"tools/call of session k3vq9x2m answered in 12.345 ms: the tool reports a failure","session":"k3vq9x2m","method":"tools/call","outcome":"tool_error","transport":"streamable_http","request_bytes":120,"response_bytes":340,"duration_us":12345,"queue_us":0,"upstream_us":10000,"overhead_us":2345}
+    "level":"notice","event":"request.failed","message":"tools/call of session k3vq9x2m answered in 12.345 ms: the server refused it with error -32602","session":"k3vq9x2m","method":"tools/call","outcome":"client_error","error_code":-32602,"transport":"streamable_http","request_bytes":120,"response_bytes":340,"duration_us":12345,"queue_us":0,"upstream_us":10000,"overhead_us":2345}
+    "level":"warn","event":"request.failed","message":"tools/call of session k3vq9x2m failed after 12.345 ms: error -32603 in the server","session":"k3vq9x2m","method":"tools/call","outcome":"server_error","error_code":-32603,"transport":"streamable_http","request_bytes":120,"response_bytes":340,"duration_us":12345,"queue_us":0,"upstream_us":10000,"overhead_us":2345}
+    "level":"warn","event":"request.timeout","message":"tools/call of session k3vq9x2m timed out after 12.345 ms","session":"k3vq9x2m","method":"tools/call","outcome":"timeout","error_code":-32001,"transport":"streamable_http","request_bytes":120,"response_bytes":340,"duration_us":12345,"queue_us":0}
+    "level":"warn","event":"request.upstream_lost","message":"tools/call of session k3vq9x2m failed after 12.345 ms: the server died","session":"k3vq9x2m","method":"tools/call","outcome":"upstream_lost","error_code":-32000,"transport":"streamable_http","request_bytes":120,"response_bytes":340,"duration_us":12345,"queue_us":0}
+    "level":"info","event":"request.failed","message":"tools/call of session k3vq9x2m refused by the proxy after 12.345 ms","session":"k3vq9x2m","method":"tools/call","outcome":"rejected","error_code":-32000,"transport":"streamable_http","request_bytes":120,"response_bytes":340,"duration_us":12345}
+    "level":"info","event":"request.completed","message":"tools/call of session k3vq9x2m cancelled after 12.345 ms","session":"k3vq9x2m","method":"tools/call","outcome":"cancelled","transport":"streamable_http","request_bytes":120,"response_bytes":340,"duration_us":12345,"queue_us":0}
     "level":"warn","event":"request.rejected","message":"refused: too many calls wait for the server: 256 calls wait","reason":"queue_full","detail":"256 calls wait"}
     "level":"warn","event":"security.origin_rejected","message":"refused: the Origin is not allowed: https://evil.example","reason":"bad_origin","detail":"https://evil.example"}
     "level":"warn","event":"security.host_rejected","message":"refused: the Host is not allowed","reason":"bad_host"}
@@ -110,9 +120,19 @@ let goldenJSON = #"""
     "level":"debug","event":"request.cancelled","message":"a call was ended before its answer: the proxy gave it up","initiator":"proxy"}
     "level":"debug","event":"upstream.answer_dropped","message":"an answer to a request of an unknown method was dropped: nobody waits for it any more","method":"_OTHER"}
     "level":"debug","event":"session.messages_dropped","message":"session 0123456789ab opens no stream: dropped 2 messages","session":"0123456789ab","count":2}
-    "level":"debug","event":"upstream.request_finished","message":"sampling/createMessage of the server: answered by the client","method":"sampling/createMessage","outcome":"answered"}
-    "level":"warn","event":"upstream.request_finished","message":"elicitation/create of the server: refused, it could be meant for several clients","method":"elicitation/create","outcome":"ambiguous"}
+    "level":"debug","event":"upstream.request_finished","message":"sampling/createMessage of the server: answered by the client","method":"sampling/createMessage","outcome":"answered","request_bytes":90,"response_bytes":40}
+    "level":"warn","event":"upstream.request_finished","message":"elicitation/create of the server: refused, it could be meant for several clients","method":"elicitation/create","outcome":"ambiguous","request_bytes":0,"response_bytes":0}
     "level":"warn","event":"security.unknown_host","message":"requests come in for host mcp.example.org, let through for now: allow it with --allow-host mcp.example.org, or refuse such requests with --strict-host","host":"mcp.example.org"}
     "level":"warn","event":"security.unknown_host","message":"requests come in for \"$(reboot)\", which is no host name: refuse such requests with --strict-host","host":"$(reboot)"}
-    "level":"debug","event":"connection.closed","message":"a connection was closed: header too large","reason":"header too large"}
+    "level":"debug","event":"connection.closed","message":"a connection was closed: nothing came for too long","reason":"idle_timeout"}
+    "level":"debug","event":"http.answered","message":"POST on the route mcp was answered with 200 after 12.345 ms","http_method":"POST","route":"mcp","status":200,"duration_us":12345}
+    "level":"debug","event":"client.notification","message":"a client sent notifications/initialized, 54 bytes","peer":"from_client","method":"notifications/initialized","bytes":54}
+    "level":"debug","event":"upstream.notification","message":"the server sent a notification of an unknown method, 1 byte","peer":"from_server","method":"_OTHER","bytes":1}
+    "level":"info","event":"message.payload","message":"from the client of session k3vq9x2m, 82 bytes: {\"method\":\"tools/call\",\"params\":{\"arguments\":{\"api_token\":\"***\",\"city\":\"Rome\"}}}","peer":"from_client","session":"k3vq9x2m","payload":"{\"method\":\"tools/call\",\"params\":{\"arguments\":{\"api_token\":\"***\",\"city\":\"Rome\"}}}","bytes":82}
+    "level":"info","event":"message.payload","message":"from the server, 4000 bytes: {\"result\":{\"password\":\"***\"","peer":"from_server","payload":"{\"result\":{\"password\":\"***\"","bytes":4000}
+    "level":"info","event":"upstream.probed","message":"the server answered a ping after 12 ms","link":0,"answered":true,"duration_ms":12}
+    "level":"info","event":"upstream.probed","message":"server 3: the server did not answer a ping","link":3,"answered":false}
+    "level":"notice","event":"config.reloaded","message":"configuration reloaded, changed: queue, debug; a restart is needed for: port","changed":"queue, debug","needs_restart":"port"}
+    "level":"notice","event":"config.reloaded","message":"configuration reloaded, nothing changed"}
+    "level":"error","event":"config.invalid","message":"the configuration was not reloaded, the one before stays in use: /etc/mcp-proxy.yaml:3: unknown key 'prot'; did you mean 'port'?","problem":"/etc/mcp-proxy.yaml:3: unknown key 'prot'; did you mean 'port'?"}
     """#

@@ -2,6 +2,7 @@
 
 import Events
 import MCP
+import NIOCore
 import Telemetry
 import Testing
 
@@ -26,7 +27,7 @@ private func events(saying text: String) -> [Event] {
                 serverName: text,
                 serverVersion: text,
                 revision: text,
-                startMilliseconds: 0
+                startDuration: .zero
             )
         ),
         crashed(detail: text, stderrTail: text),
@@ -35,13 +36,12 @@ private func events(saying text: String) -> [Event] {
         .upstreamLog(link: 0, level: text, bytes: 0),
         .protocolViolation(peer: .server, kind: .invalidJSON, detail: text),
         .sessionOpened(.init(session: text, transport: .sse, revision: .v2024_11_05, clientName: text)),
-        .sessionClosed(.init(session: text, reason: .shutdown, requests: 0, durationMilliseconds: 0)),
+        .sessionClosed(.init(session: text, reason: .shutdown, requests: 0, duration: .zero)),
         .streamOpened(session: text, kind: .get),
-        .streamClosed(session: text, kind: .get, end: .finished, events: 0),
+        .streamClosed(session: text, kind: .get, end: .finished, events: 0, duration: .zero),
         .streamResumed(session: text, replayed: 0),
         .requestRejected(reason: .badHeader, detail: text),
         .unknownHost(host: text, isFirst: true),
-        .connectionClosed(reason: text),
     ]
 }
 

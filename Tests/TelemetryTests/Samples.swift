@@ -8,49 +8,6 @@ import Telemetry
 /// 2026-11-23T05:12:01.123Z.
 let sampleTime = WallTime(seconds: 1_795_410_721, milliseconds: 123)
 
-/// Every kind of event, so that a kind without a sample doesn't compile or doesn't pass.
-enum Kind: CaseIterable {
-    case proxyStarted, proxyReady, proxyStopping, proxyStopped
-    case upstreamStarting, upstreamStarted, upstreamReady, upstreamExited, upstreamStderr, upstreamStderrSuppressed
-    case upstreamUnresponsive, upstreamTakesTurns, upstreamLog, protocolViolation
-    case sessionOpened, sessionClosed, streamOpened, streamClosed, streamResumed
-    case requestFinished, requestRejected, requestCancelled, answerDropped, serverRequestFinished, messagesDropped
-    case unknownHost, connectionClosed
-
-    init(_ event: Event) {
-        self =
-            switch event {
-            case .proxyStarted: .proxyStarted
-            case .proxyReady: .proxyReady
-            case .proxyStopping: .proxyStopping
-            case .proxyStopped: .proxyStopped
-            case .upstreamStarting: .upstreamStarting
-            case .upstreamStarted: .upstreamStarted
-            case .upstreamReady: .upstreamReady
-            case .upstreamExited: .upstreamExited
-            case .upstreamStderr: .upstreamStderr
-            case .upstreamStderrSuppressed: .upstreamStderrSuppressed
-            case .upstreamUnresponsive: .upstreamUnresponsive
-            case .upstreamTakesTurns: .upstreamTakesTurns
-            case .upstreamLog: .upstreamLog
-            case .protocolViolation: .protocolViolation
-            case .sessionOpened: .sessionOpened
-            case .sessionClosed: .sessionClosed
-            case .streamOpened: .streamOpened
-            case .streamClosed: .streamClosed
-            case .streamResumed: .streamResumed
-            case .requestFinished: .requestFinished
-            case .requestRejected: .requestRejected
-            case .requestCancelled: .requestCancelled
-            case .answerDropped: .answerDropped
-            case .messagesDropped: .messagesDropped
-            case .serverRequestFinished: .serverRequestFinished
-            case .unknownHost: .unknownHost
-            case .connectionClosed: .connectionClosed
-            }
-    }
-}
-
 /// A finished `tools/call` of 12.345 ms: 1 ms in the queue, 10 ms with the child.
 func finished(
     _ outcome: Outcome,
@@ -129,7 +86,7 @@ let samples: [Event] = [
             serverName: "mcp-time",
             serverVersion: "1.2.0",
             revision: "2025-06-18",
-            startMilliseconds: 2_340
+            startDuration: .milliseconds(2_340)
         )
     ),
     crashed(),
@@ -167,11 +124,11 @@ let samples: [Event] = [
     .sessionOpened(
         .init(session: "k3vq9x2m", transport: .streamableHTTP, revision: .v2025_11_25, clientName: "claude-code")
     ),
-    .sessionClosed(.init(session: "k3vq9x2m", reason: .clientDelete, requests: 12, durationMilliseconds: 184_000)),
-    .sessionClosed(.init(session: "k3vq9x2m", reason: .idleTimeout, requests: 1, durationMilliseconds: 7_500_000)),
+    .sessionClosed(.init(session: "k3vq9x2m", reason: .clientDelete, requests: 12, duration: .seconds(184))),
+    .sessionClosed(.init(session: "k3vq9x2m", reason: .idleTimeout, requests: 1, duration: .seconds(7_500))),
     .streamOpened(session: "k3vq9x2m", kind: .get),
-    .streamClosed(session: "k3vq9x2m", kind: .sse, end: .clientGone, events: 12),
-    .streamClosed(session: "k3vq9x2m", kind: .post, end: .slowConsumer, events: 1),
+    .streamClosed(session: "k3vq9x2m", kind: .sse, end: .clientGone, events: 12, duration: .seconds(60)),
+    .streamClosed(session: "k3vq9x2m", kind: .post, end: .slowConsumer, events: 1, duration: .milliseconds(1500)),
     .streamResumed(session: "k3vq9x2m", replayed: 3),
     finished(.ok),
     finished(.toolError),
@@ -188,9 +145,26 @@ let samples: [Event] = [
     .requestCancelled(initiator: .proxy),
     .answerDropped(method: .other),
     .messagesDropped(session: "0123456789ab", count: 2),
-    .serverRequestFinished(method: .samplingCreateMessage, outcome: .answered),
+    .serverRequestFinished(method: .samplingCreateMessage, outcome: .answered, requestBytes: 90, responseBytes: 40),
     .serverRequestFinished(method: .elicitationCreate, outcome: .ambiguous),
     .unknownHost(host: "mcp.example.org", isFirst: true),
     .unknownHost(host: "$(reboot)", isFirst: true),
-    .connectionClosed(reason: "header too large"),
+    .connectionClosed(reason: .idleTimeout),
+    .httpAnswered(.init(method: .post, route: .mcp, status: 200, duration: .microseconds(12_345))),
+    .notificationReceived(peer: .client, method: .initialized, bytes: 54),
+    .notificationReceived(peer: .server, method: .other, bytes: 1),
+    .payload(
+        peer: .client,
+        session: "k3vq9x2m",
+        message: ByteBuffer(
+            string: #"{"method":"tools/call","params":{"arguments":{"api_token":"s3cret","city":"Rome"}}}"#
+        ),
+        bytes: 82
+    ),
+    .payload(peer: .server, session: "", message: ByteBuffer(string: #"{"result":{"password":"s3c"#), bytes: 4_000),
+    .upstreamProbed(link: 0, answeredAfter: .milliseconds(12)),
+    .upstreamProbed(link: 3, answeredAfter: nil),
+    .configReloaded(changed: ["queue", "debug"], needsRestart: ["port"]),
+    .configReloaded(changed: [], needsRestart: []),
+    .configInvalid(problem: "/etc/mcp-proxy.yaml:3: unknown key 'prot'; did you mean 'port'?"),
 ]

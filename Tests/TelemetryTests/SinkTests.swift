@@ -66,6 +66,12 @@ private final class Pipe: Sendable {
         #expect(messages == (0..<200).map { "line \($0)" })
     }
 
+    /// One for every call: this log has no rate limit, so they count as debug here.
+    private func isCallThatWentWell(_ event: Event) -> Bool {
+        guard case .requestFinished(let request) = event else { return false }
+        return [.ok, .cancelled, .rejected].contains(request.outcome)
+    }
+
     @Test func showsDebugEventsOnlyWhenAsked() throws {
         for debug in [false, true] {
             let pipe = try Pipe()
@@ -74,7 +80,7 @@ private final class Pipe: Sendable {
             #expect(sink.shutdown())
             pipe.closeWriter()
             let lines = try pipe.readLines()
-            let shown = samples.filter { debug || $0.severity != .debug }
+            let shown = samples.filter { debug || $0.severity != .debug && !isCallThatWentWell($0) }
             #expect(lines.count == shown.count)
             for (line, event) in zip(lines, shown) {
                 // No terminal, no colour.
@@ -100,7 +106,7 @@ private final class Pipe: Sendable {
         #expect(lines.count > 10)
         #expect(lines.map { $0["message"] as? String } == lines.indices.map { "line \($0)" })
         #expect(reports.count == 1)
-        #expect(reports.compactMap { $0["lines"] as? Int }.reduce(0, +) == 500 - lines.count)
+        #expect(reports.compactMap { $0["lost"] as? Int }.reduce(0, +) == 500 - lines.count)
     }
 
     @Test func reportsALossBeforeTheNextLine() throws {
@@ -154,7 +160,7 @@ private final class Pipe: Sendable {
     @Test func fansOutInOrder() {
         final class Recorder: EventSink {
             let seen = Mutex<[String]>([])
-            func emit(_ event: Event) { seen.withLock { $0.append(EventRecord(event).name) } }
+            func emit(_ event: Event) { seen.withLock { $0.append(EventRecord(event).kind.rawValue) } }
         }
         let first = Recorder()
         let second = Recorder()

@@ -9,43 +9,21 @@ internal import NIOCore
 
 extension Event.ProxyStarted {
     var sentence: String {
-        let admin = adminListen.map { ", health on \($0)" } ?? ""
+        let admin = adminListen.map { ", metrics and health on \($0)" } ?? ""
         return "mcp-proxy \(version) serves \(name.quoted()) on \(listen)\(admin); isolation: \(isolation)"
     }
 
-    var fields: [EventField?] {
-        [
-            EventField("version", version), EventField("name", name), EventField("listen", listen),
-            adminListen.map { EventField("admin_listen", $0) }, EventField("isolation", isolation),
-        ]
-    }
 }
 
 extension Event.UpstreamReady {
     var sentence: String {
         subject(link) + "\(serverName.quoted()) \(serverVersion.sanitised(cap: TextCap.name)) is ready after "
-            + "\(duration(milliseconds: startMilliseconds)), it speaks \(revision.sanitised(cap: TextCap.name))"
+            + "\(durationText(milliseconds: startDuration.milliseconds)), it speaks \(revision.sanitised(cap: TextCap.name))"
     }
 
-    var fields: [EventField?] {
-        [
-            EventField("link", link), EventField("generation", generation), EventField("server_name", serverName),
-            EventField("server_version", serverVersion), EventField("revision", revision),
-            EventField("start_ms", startMilliseconds),
-        ]
-    }
 }
 
 extension Event.UpstreamExit {
-    var eventName: String {
-        if case .crashLoop = plan { return "upstream.backoff" }
-        switch reason {
-        case .stopped: return "upstream.stopped"
-        case .spawnFailed, .handshakeFailed: return "upstream.start_failed"
-        case .exit, .signal, .stdoutClosed, .unresponsive: return "upstream.crashed"
-        }
-    }
-
     var sentence: String {
         var text = subject(link) + cause
         if inFlight > 0 { text += ", \(count(inFlight, "call")) in flight failed" }
@@ -55,7 +33,7 @@ extension Event.UpstreamExit {
     }
 
     private var cause: String {
-        let after = "after \(duration(milliseconds: uptimeMilliseconds))"
+        let after = "after \(durationText(milliseconds: uptimeMilliseconds))"
         // Cut here, so that a long explanation leaves room for what comes behind it.
         let why = detail.map { " (\($0.sanitised(cap: TextCap.quotation)))" } ?? ""
         return switch reason {
@@ -77,7 +55,7 @@ extension Event.UpstreamExit {
 
     private var next: String {
         func start(in milliseconds: Int) -> String {
-            milliseconds == 0 ? "at once" : "in \(duration(milliseconds: milliseconds))"
+            milliseconds == 0 ? "at once" : "in \(durationText(milliseconds: milliseconds))"
         }
         return switch plan {
         case .restart(let delay, let attempt): ", restarting \(start(in: delay)) (attempt \(attempt))"
@@ -88,24 +66,6 @@ extension Event.UpstreamExit {
         }
     }
 
-    var fields: [EventField?] {
-        [
-            EventField("link", link), EventField("generation", generation), EventField("reason", reason.rawValue),
-            status.map { EventField("status", Int($0)) }, signal.map { EventField("signal", Int($0)) },
-            detail.map { EventField("detail", $0, cap: TextCap.line) }, EventField("uptime_ms", uptimeMilliseconds),
-            stderrTail.isEmpty ? nil : EventField("stderr_tail", stderrTail, cap: TextCap.line),
-        ] + planFields + [EventField("in_flight", inFlight)]
-    }
-
-    private var planFields: [EventField] {
-        switch plan {
-        case .restart(let delay, let attempt):
-            [EventField("plan", "restart"), EventField("delay_ms", delay), EventField("attempt", attempt)]
-        case .crashLoop(let delay, let attempt):
-            [EventField("plan", "crash_loop"), EventField("delay_ms", delay), EventField("attempt", attempt)]
-        case .none: [EventField("plan", "none")]
-        }
-    }
 }
 
 /// "SIGKILL", or the number of a signal that seldom ends a process.
@@ -137,12 +97,6 @@ extension Event.SessionOpened {
             + revision.rawValue
     }
 
-    var fields: [EventField?] {
-        [
-            EventField("session", session), EventField("transport", transport.rawValue),
-            EventField("revision", revision.rawValue), EventField("client_name", clientName),
-        ]
-    }
 }
 
 extension Transport {
@@ -156,16 +110,10 @@ extension Transport {
 
 extension Event.SessionClosed {
     var sentence: String {
-        "session \(session.sanitised(cap: TextCap.name)) closed after \(duration(milliseconds: durationMilliseconds))"
+        "session \(session.sanitised(cap: TextCap.name)) closed after \(durationText(milliseconds: duration.milliseconds))"
             + " and \(count(requests, "request")): \(reason.words)"
     }
 
-    var fields: [EventField?] {
-        [
-            EventField("session", session), EventField("reason", reason.rawValue), EventField("requests", requests),
-            EventField("duration_ms", durationMilliseconds),
-        ]
-    }
 }
 
 extension Event.RequestFinished {
@@ -183,37 +131,17 @@ extension Event.RequestFinished {
             case .rejected: "refused by the proxy after \(time)"
             case .cancelled: "cancelled after \(time)"
             }
-        return "\(method.words) of session \(session.sanitised(cap: TextCap.name)) \(ending)"
+        let subject = name.map { "\(method.words) \($0.text.quoted())" } ?? method.words
+        guard !session.isEmpty else { return "\(subject) \(ending)" }
+        return "\(subject) of session \(session.sanitised(cap: TextCap.name)) \(ending)"
     }
 
-    var fields: [EventField?] {
-        [
-            EventField("session", session), EventField("method", method.rawValue),
-            EventField("outcome", outcome.rawValue), errorCode.map { EventField("error_code", $0) },
-            EventField("transport", transport.rawValue), EventField("request_bytes", requestBytes),
-            EventField("response_bytes", responseBytes), EventField("duration_us", microseconds(finished - arrived)),
-        ] + phases
-    }
-
-    /// Where the time went, as far as the request came.
-    private var phases: [EventField] {
-        guard let sent else { return [] }
-        let queue = sent - arrived
-        guard let answered else { return [EventField("queue_us", microseconds(queue))] }
-        let upstream = answered - sent
-        return [
-            EventField("queue_us", microseconds(queue)), EventField("upstream_us", microseconds(upstream)),
-            EventField("overhead_us", microseconds(finished - arrived - queue - upstream)),
-        ]
-    }
 }
 
-private func microseconds(_ amount: TimeAmount) -> Int { Int(amount.nanoseconds / 1000) }
-
 /// Like `duration`, but with the microseconds that a call to a local tool takes.
-private func precise(_ amount: TimeAmount) -> String {
-    let microseconds = microseconds(amount)
-    if microseconds >= 1_000_000 { return duration(milliseconds: microseconds / 1000) }
+func precise(_ amount: TimeAmount) -> String {
+    let microseconds = amount.microseconds
+    if microseconds >= 1_000_000 { return durationText(milliseconds: microseconds / 1000) }
     let thousandths = String(1000 + microseconds % 1000).dropFirst()
     return "\(microseconds / 1000).\(thousandths) ms"
 }
