@@ -179,7 +179,7 @@ def filled(indent, items, first=""):
 def swift_array(head, items, indent="    "):
     """An array literal behind `head`, on one line if it fits."""
     line = f"{indent}{head}[{', '.join(items)}]"
-    if len(line) <= WIDTH:
+    if len(line) < WIDTH:
         return [line]
     return [f"{indent}{head}[", *filled(indent + "    ", items), f"{indent}]"]
 
@@ -212,7 +212,9 @@ def swift_metric(metric):
     labels = [swift_label(label) for label in metric.get("labels", [])]
     if labels:
         one = f"labels: [{', '.join(labels)}]"
-        arguments.append([one] if len(one) + 9 <= WIDTH else ["labels: [", *(f"    {label}," for label in labels), "]"])
+        comma = "," if len(labels) > 1 else ""
+        several = ["labels: [", *(f"    {label}{comma}" for label in labels), "]"]
+        arguments.append([one] if len(one) + 9 <= WIDTH else several)
     if "buckets" in metric:
         arguments.append([f"buckets: Buckets.{metric['buckets']}"])
     if "scale" in metric:
@@ -316,8 +318,8 @@ def swift_cases(pairs):
         kinds[0] = "        case " + kinds[0].strip()
         kinds[-1] = kinds[-1].removesuffix(",") + ":"
         if isinstance(value, str):
-            kinds[-1] += f" {value}"
-            lines += kinds
+            fits = len(kinds) == 1 and len(kinds[0]) + 1 + len(value) <= WIDTH
+            lines += [f"{kinds[0]} {value}"] if fits else [*kinds, f"            {value}"]
         else:
             lines += kinds + swift_array("", value, indent="            ")
     return lines
@@ -435,7 +437,7 @@ def field_rows(event, journal_fields):
          field["type"] + (", optional" if field.get("optional") else ""), field["help"])
         for field in event["fields"]
     ]
-    rows += [(code(f["name"]), "", "text", f["help"]) for f in journal_fields if event["name"] in f.get("events", [])]
+    rows += [(code(f["name"]), "", "", f["help"]) for f in journal_fields if event["name"] in f.get("events", [])]
     return rows
 
 

@@ -109,13 +109,23 @@ package enum Event: Sendable {
         package var adminListen: String?
         /// `shared` or `session`.
         package var isolation: String
+        /// Where the log goes: `journal`, `stderr`, or `stderr, not under journald` when nobody chose that.
+        package var log: String
 
-        package init(version: String, name: String, listen: String, adminListen: String?, isolation: String) {
+        package init(
+            version: String,
+            name: String,
+            listen: String,
+            adminListen: String?,
+            isolation: String,
+            log: String
+        ) {
             self.version = version
             self.name = name
             self.listen = listen
             self.adminListen = adminListen
             self.isolation = isolation
+            self.log = log
         }
     }
 

@@ -47,7 +47,7 @@ package final class JournalWriter: Sendable {
 
     private let reserve: Int
     private let ring: ByteRing
-    private let sender: JournalSender
+    let sender: JournalSender
     private let describeLoss: @Sendable (Loss) -> JournalEntry
     /// Taken by `write` only for what it drops, and by others for the moment in which they copy a few numbers.
     private let losses = Mutex(LossLedger())

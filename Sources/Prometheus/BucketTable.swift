@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
-
 /// Finds the bucket of a recorded integer: the first whose upper bound isn't below it.
 ///
 /// The bit width of the integer tells where to start, so that a step or two is enough for bounds that grow like a

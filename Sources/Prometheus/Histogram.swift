@@ -37,7 +37,8 @@ struct HistogramLayout: Sendable {
 /// Observations sorted into buckets: one series.
 ///
 /// Buckets aren't cumulated and there is no count: both are made when somebody reads, so that `_count` and the last
-/// bucket are always the same number. The sum is exact; a reader may see it without the observation that is under way.
+/// bucket are always the same number. The sum is exact; a reader may see it without values that just came in, as it is
+/// written last and read first.
 /// A series takes either `observe` from any thread or `observeOwned` from one, not both.
 package final class Histogram: Sendable {
     let layout: HistogramLayout
@@ -55,9 +56,9 @@ package final class Histogram: Sendable {
     /// Records a value in the recorded unit, from any thread. A negative one counts as 0.
     package func observe(_ raw: Int) {
         let raw = max(0, raw)
-        cells.add(raw, at: HistogramLayout.sum)
         cells.add(1, at: HistogramLayout.firstBucket + classic.index(of: raw))
         if layout.native != nil { cells.add(1, at: nativeCell(raw)) }
+        cells.add(raw, at: HistogramLayout.sum)
     }
 
     /// Records a value without a locked instruction. Only for the one thread that owns the series.
@@ -73,9 +74,9 @@ package final class Histogram: Sendable {
     /// - Returns: the bucket the value fell into.
     @inline(__always) private func record(_ raw: Int) -> Int {
         let bucket = classic.index(of: raw)
-        cells.addOwned(raw, at: HistogramLayout.sum)
         cells.addOwned(1, at: HistogramLayout.firstBucket + bucket)
         if layout.native != nil { cells.addOwned(1, at: nativeCell(raw)) }
+        cells.addOwned(raw, at: HistogramLayout.sum)
         return bucket
     }
 

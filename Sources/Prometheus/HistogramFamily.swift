@@ -31,7 +31,7 @@ package final class HistogramFamily: Family, Sendable {
     func appendLines(to output: inout [UInt8], name: [UInt8], exemplars: Bool) {
         for entry in series.entries {
             let histogram = entry.instrument
-            // Read before the buckets, so that it doesn't hold what they lack.
+            // Read before the buckets and written after them: it holds nothing that they lack.
             let sum = histogram.sum
             var cumulated = 0
             for bucket in bounds.indices {

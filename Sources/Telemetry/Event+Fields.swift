@@ -113,6 +113,7 @@ extension Event.ProxyStarted {
         [
             EventField("version", version), EventField("name", name), EventField("listen", listen),
             adminListen.map { EventField("admin_listen", $0) }, EventField("isolation", isolation),
+            EventField("log", log),
         ]
     }
 }

@@ -11,6 +11,7 @@ extension Event.ProxyStarted {
     var sentence: String {
         let admin = adminListen.map { ", metrics and health on \($0)" } ?? ""
         return "mcp-proxy \(version) serves \(name.quoted()) on \(listen)\(admin); isolation: \(isolation)"
+            + "; log: \(log)"
     }
 
 }

@@ -24,7 +24,8 @@ func jsonRequest(_ spans: [Span], from source: SpanSource) -> ByteBuffer {
 
 /// `{"partialSuccess":{"rejectedSpans":"3"}}`; a number without quotes is fine too.
 func jsonRejectedSpans(_ answer: ByteBuffer) -> Int {
-    let whole = ByteRange(0, answer.readableBytes)
+    let blanks = answer.readableBytesView.prefix { $0 <= UInt8(ascii: " ") }.count
+    let whole = ByteRange(blanks, answer.readableBytes)
     guard let partial = members(of: whole, in: answer).last(where: { $0.name == "partialSuccess" }),
         let rejected = members(of: partial.value, in: answer).last(where: { $0.name == "rejectedSpans" })
     else { return 0 }

@@ -77,6 +77,8 @@ struct Configuration: Sendable, Equatable {
     /// Bytes of each message that are logged; 0 for none.
     var logPayloads: Int
     var histograms: HistogramMode
+    /// False only to measure what telemetry costs.
+    var hasTelemetry: Bool
     var isDebugging: Bool
 
     struct EventStore: Sendable, Equatable {
@@ -140,6 +142,7 @@ extension Configuration {
         journalBurst = try reader.integer(.journalBurst)
         logPayloads = try reader.integer(.logPayloads)
         histograms = try reader.choice(.histograms)
+        hasTelemetry = try reader.boolean(.telemetry)
         isDebugging = try reader.boolean(.debug)
     }
 }

@@ -18,36 +18,46 @@ struct Instruments: Sendable {
     let tracing: RequestTracing?
     /// One thread for slow work: compression, encoding, files.
     let slowWork: NIOThreadPool
+    private let hasTelemetry: Bool
 
-    /// - Parameter warn: Takes lines for stderr.
     /// - Throws: `ConfigurationError` for an environment that asks for what can't be had.
     init(
         _ configuration: Configuration,
         _ surroundings: Surroundings,
         metrics: MetricsSink,
         eventLoop: any EventLoop,
-        slowWork: NIOThreadPool,
-        warn: (String) -> Void
+        slowWork: NIOThreadPool
     ) throws {
         let environment = surroundings.environment
         self.metrics = metrics
         self.slowWork = slowWork
+        hasTelemetry = configuration.hasTelemetry
         metrics.configure(configuration.limits)
         tracing = try RequestTracing(configuration, surroundings, eventLoop: eventLoop, slowWork: slowWork)
         serviceManager = ServiceManager(environment: environment["NOTIFY_SOCKET"]).map {
             ServiceManagerSink($0, eventLoop: eventLoop, stopTimeout: configuration.gracefulShutdownTimeout)
         }
-        log = try Log.open(configuration, surroundings, eventLoop: eventLoop, metrics: metrics, warn: warn)
+        log = try Log.open(configuration, surroundings, eventLoop: eventLoop, metrics: metrics)
     }
 
     /// Where the log goes.
     enum Log: Sendable {
-        case stderr(StderrSink)
+        /// - Parameter isFallback: Whether nobody chose it, and there is no journald.
+        case stderr(StderrSink, isFallback: Bool)
         case journal(JournalSink)
+
+        /// In words.
+        var name: String {
+            switch self {
+            case .stderr(_, isFallback: false): "stderr"
+            case .stderr(_, isFallback: true): "stderr, not under journald"
+            case .journal: "journal"
+            }
+        }
 
         var sink: any EventSink {
             switch self {
-            case .stderr(let sink): sink
+            case .stderr(let sink, _): sink
             case .journal(let sink): sink
             }
         }
@@ -55,6 +65,7 @@ struct Instruments: Sendable {
 
     /// Metrics come first, so that whoever reads an entry finds it counted.
     var sink: EventFanOut {
+        guard hasTelemetry else { return EventFanOut([]) }
         var sinks: [any EventSink] = [metrics, log.sink]
         if let serviceManager { sinks.append(serviceManager) }
         if let tracing { sinks.append(tracing.sink) }
@@ -65,7 +76,7 @@ struct Instruments: Sendable {
     func reconfigure(_ configuration: Configuration) {
         metrics.configure(configuration.limits)
         switch log {
-        case .stderr(let sink): sink.setDebugging(configuration.isDebugging)
+        case .stderr(let sink, _): sink.setDebugging(configuration.isDebugging)
         case .journal(let sink): sink.setDebugging(configuration.isDebugging)
         }
     }
@@ -74,7 +85,7 @@ struct Instruments: Sendable {
     func refresh(_ readings: Readings) {
         metrics.refresh(readings)
         switch log {
-        case .stderr(let sink): metrics.telemetry.refresh(logLinesDropped: sink.droppedLines)
+        case .stderr(let sink, _): metrics.telemetry.refresh(logLinesDropped: sink.droppedLines)
         case .journal(let sink): sink.refreshMetrics()
         }
         if let tally = tracing?.exporter.tally {
@@ -91,37 +102,29 @@ struct Instruments: Sendable {
     /// Writes out what is left, within a bound. After the last event.
     func shutDown() {
         switch log {
-        case .stderr(let sink): sink.shutdown()
+        case .stderr(let sink, _): sink.shutdown()
         case .journal(let sink): sink.shutdown()
         }
     }
 }
 
 extension Instruments.Log {
-    /// - Parameters:
-    ///   - surroundings: Where `JOURNAL_STREAM` tells whether stderr is connected to the journal.
-    ///   - warn: Takes one line for stderr.
+    /// - Parameter surroundings: Where `JOURNAL_STREAM` tells whether stderr is connected to the journal.
     static func open(
         _ configuration: Configuration,
         _ surroundings: Surroundings,
         eventLoop: any EventLoop,
-        metrics: MetricsSink,
-        warn: (String) -> Void
+        metrics: MetricsSink
     ) throws -> Instruments.Log {
         switch configuration.log {
-        case .text: return .stderr(try StderrSink(format: .text, debug: configuration.isDebugging))
-        case .json: return .stderr(try StderrSink(format: .json, debug: configuration.isDebugging))
+        case .text: return try logOnStderr(.text, configuration)
+        case .json: return try logOnStderr(.json, configuration)
         case .auto, .journal: break
         }
         let isConnected = isConnectedToJournal(surroundings.environment["JOURNAL_STREAM"], descriptor: STDERR_FILENO)
         let isThere = surroundings.kind(JournalWriter.Configuration().socketPath) != .missing
         guard isConnected || configuration.log == .journal && isThere else {
-            warn(
-                configuration.log == .journal
-                    ? "there is no journald here (--log journal): the log goes to stderr instead"
-                    : "not under journald: the log goes to stderr"
-            )
-            return .stderr(try StderrSink(format: .text, debug: configuration.isDebugging))
+            return try logOnStderr(.text, configuration, isFallback: true)
         }
         return .journal(
             try JournalSink(
@@ -133,6 +136,14 @@ extension Instruments.Log {
             )
         )
     }
+}
+
+private func logOnStderr(
+    _ format: LogFormat,
+    _ configuration: Configuration,
+    isFallback: Bool = false
+) throws -> Instruments.Log {
+    .stderr(try StderrSink(format: format, debug: configuration.isDebugging), isFallback: isFallback)
 }
 
 /// Passes on how long each round of the event loop kept it busy.

@@ -12,7 +12,7 @@ struct Option: Sendable {
         case connectionTimeout, requestTimeout, maxRequestTime, clientRequestTimeout, sessionIdleTimeout
         case streamAfter, keepAliveInterval, keepAliveTimeout, readTimeout, gracefulShutdownTimeout
         case allowOrigin, allowHost, strictHost
-        case name, adminListen, log, logFormat, journalRate, journalBurst, logPayloads, histograms, debug
+        case name, adminListen, log, logFormat, journalRate, journalBurst, logPayloads, histograms, telemetry, debug
         case config, checkConfig, help, version, printOptionsTable
     }
 

@@ -352,6 +352,14 @@ extension Option {
             metavar: "SIZE",
             "log so much of each message, secrets left out by name"
         ),
+        Option(
+            .telemetry,
+            .boolean,
+            default: "true",
+            .observability,
+            "without it events go nowhere: to measure what telemetry costs",
+            isHidden: true
+        ),
         Option(.debug, .boolean, default: "false", .observability, "log more"),
     ]
 

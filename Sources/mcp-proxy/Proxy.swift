@@ -73,7 +73,8 @@ final class Proxy {
                         name: self.configuration.name,
                         listen: bound.main.description,
                         adminListen: bound.admin?.description,
-                        isolation: self.configuration.isolation.rawValue
+                        isolation: self.configuration.isolation.rawValue,
+                        log: self.instruments.log.name
                     )
                 )
             )

@@ -55,7 +55,7 @@ extension Option.Key {
             true
         case .port, .host, .streamEndpoint, .sseEndpoint, .server, .healthEndpoint, .env, .envFile, .passEnvironment,
             .cwd, .shell, .isolation, .clientCapabilities, .stateless, .eventStore, .maxLine, .name, .adminListen, .log,
-            .logFormat, .journalRate, .journalBurst, .histograms, .config, .checkConfig, .help, .version,
+            .logFormat, .journalRate, .journalBurst, .histograms, .telemetry, .config, .checkConfig, .help, .version,
             .printOptionsTable:
             false
         }

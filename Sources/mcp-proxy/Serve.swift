@@ -29,17 +29,18 @@ func serve(_ resolution: Resolution, _ surroundings: Surroundings) async -> Int3
         sockets = try InheritedSockets(environment: surroundings.environment)
         let unit = InstanceName.unitName(inControlGroup: (try? surroundings.read("/proc/self/cgroup")) ?? "")
         let metrics = try MetricsSink(configuration.facts(unit: unit), histograms: configuration.histograms)
-        group = MultiThreadedEventLoopGroup(
-            numberOfThreads: 1,
-            metricsDelegate: EventLoopTicks(telemetry: metrics.telemetry)
-        )
+        group =
+            configuration.hasTelemetry
+            ? MultiThreadedEventLoopGroup(
+                numberOfThreads: 1,
+                metricsDelegate: EventLoopTicks(telemetry: metrics.telemetry)
+            ) : MultiThreadedEventLoopGroup(numberOfThreads: 1)
         instruments = try Instruments(
             configuration,
             surroundings,
             metrics: metrics,
             eventLoop: group.next(),
-            slowWork: slowWork,
-            warn: warn
+            slowWork: slowWork
         )
     } catch let error as ConfigurationError {
         write("\(error.line)\n", to: 2)

@@ -17,6 +17,8 @@ import Testing
     @Test(arguments: [
         [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25],
         [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300], [0, 1e-9, 9e9],
+        // A hair less than their integer, times a billion.
+        [6.5e-05, 0.00013, 0.00026, 4.1, 8.2],
     ])
     func boundsAreInclusive(_ buckets: [Double]) throws {
         let histogram = try Registry().histogram(description(buckets: buckets, scale: .nanoseconds)).with()
@@ -133,6 +135,17 @@ import Testing
         let shown = try ProtobufReader.text(registry.bytes(.protobuf))
         #expect(shown.contains("sample_count: 0\n") && shown.contains("zero_threshold: 2.9"))
         #expect(!shown.contains("bucket") && !shown.contains("span"))
+    }
+
+    @Test func zeroHasABucketOfItsOwn() throws {
+        let registry = Registry(histograms: .native)
+        let histogram = try registry.histogram(description(buckets: [1])).with()
+        histogram.observe(0)
+        histogram.observeOwned(0)
+        histogram.observe(1)
+        let shown = try ProtobufReader.text(registry.bytes(.protobuf))
+        #expect(shown.contains("sample_count: 3\n") && shown.contains("zero_count: 2\n"))
+        #expect(shown.contains("offset: 0\n") && shown.contains("positive_delta: [1]\n"))
     }
 
     // MARK: Exemplars

@@ -14,6 +14,11 @@ private let protobufRange =
 private let prometheus2 =
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     + "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+/// With native histograms enabled.
+private let prometheus2Native =
+    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,"
+    + "application/openmetrics-text;version=1.0.0;q=0.8,application/openmetrics-text;version=0.0.1;q=0.75,"
+    + "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 
 private func prometheus3(_ scheme: String) -> String {
     "application/openmetrics-text;version=1.0.0;escaping=\(scheme);q=0.6,"
@@ -22,66 +27,65 @@ private func prometheus3(_ scheme: String) -> String {
 }
 
 @Suite struct NegotiationTests {
-    @Test(
-        arguments: [
-            (nil, text), ("", text), ("*/*", text), (prometheus2, openMetrics),
-            (prometheus3("allow-utf-8"), openMetrics + "; escaping=allow-utf-8"),
-            (prometheus3("underscores"), openMetrics + "; escaping=underscores"),
-            (prometheus3("values"), openMetrics + "; escaping=values"),
-            // `dots` would double the underscores of every name.
-            (prometheus3("dots"), openMetrics + "; escaping=underscores"),
-            (prometheus3("x\"; y=z"), openMetrics + "; escaping=underscores"),
-            ("text/plain;version=1.0.0;escaping=values", "text/plain; version=1.0.0; charset=utf-8; escaping=values"),
-            ("text/plain; version=1.0.0", "text/plain; version=1.0.0; charset=utf-8"),
-            ("text/plain;version=0.0.4", text), ("text/plain", text), ("text/*", text), ("TEXT/PLAIN", text),
-            ("application/openmetrics-text", openMetrics), ("application/openmetrics-text;version=0.0.1", openMetrics0),
-            ("application/openmetrics-text; version=\"1.0.0\"; charset=utf-8", openMetrics),
-            ("application/openmetrics-text;version=2.0.0", text),
-            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", text),
-            // Weights beat order, equal weights go by order.
-            ("text/plain;q=0.5,application/openmetrics-text;q=0.501", openMetrics),
-            ("text/plain;q=0.5,application/openmetrics-text;q=0.5", text),
-            ("application/openmetrics-text;q=0,text/plain;q=0.1", text), ("application/openmetrics-text;q=0", text),
-            ("application/openmetrics-text;q=0.000,*/*", text), ("application/openmetrics-text;Q=1.000", openMetrics),
-            // What can't be read is passed over.
-            ("application/openmetrics-text;q=1.5", text), ("application/openmetrics-text;q=x", text),
-            ("application/openmetrics-text;q=0.0001", text), ("application/openmetrics-text;q=-1", text),
-            ("application/openmetrics-text;version", text), (";;;,,,q=1;=", text),
-            (",application/openmetrics-text,", openMetrics),
-            ("application/json", text), (protobufRange, text), ("\u{0}\r\n\u{1F600}", text),
-        ] as [(String?, String)]
-    )
+    private static let answers: [(String?, String)] = [
+        (nil, text), ("", text), ("*/*", text), (prometheus2, openMetrics), (prometheus2Native, openMetrics),
+        (prometheus3("allow-utf-8"), openMetrics + "; escaping=allow-utf-8"),
+        (prometheus3("underscores"), openMetrics + "; escaping=underscores"),
+        (prometheus3("values"), openMetrics + "; escaping=values"),
+        // `dots` would double the underscores of every name.
+        (prometheus3("dots"), openMetrics + "; escaping=underscores"),
+        (prometheus3("x\"; y=z"), openMetrics + "; escaping=underscores"),
+        ("text/plain;version=1.0.0;escaping=values", "text/plain; version=1.0.0; charset=utf-8; escaping=values"),
+        ("text/plain; version=1.0.0", "text/plain; version=1.0.0; charset=utf-8"),
+        ("text/plain;version=0.0.4", text), ("text/plain", text), ("text/*", text), ("TEXT/PLAIN", text),
+        ("application/openmetrics-text", openMetrics), ("application/openmetrics-text;version=0.0.1", openMetrics0),
+        ("application/openmetrics-text; version=\"1.0.0\"; charset=utf-8", openMetrics),
+        ("application/openmetrics-text;version=2.0.0", text),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", text),
+        // Weights beat order, equal weights go by order.
+        ("text/plain;q=0.5,application/openmetrics-text;q=0.501", openMetrics),
+        ("text/plain;q=0.5,application/openmetrics-text;q=0.5", text),
+        ("application/openmetrics-text;q=0,text/plain;q=0.1", text), ("application/openmetrics-text;q=0", text),
+        ("application/openmetrics-text;q=0.000,*/*", text), ("application/openmetrics-text;Q=1.000", openMetrics),
+        // What can't be read is passed over.
+        ("application/openmetrics-text;q=1.5", text), ("application/openmetrics-text;q=x", text),
+        ("application/openmetrics-text;q=0.0001", text), ("application/openmetrics-text;q=-1", text),
+        ("application/openmetrics-text;version", text), (";;;,,,q=1;=", text),
+        (",application/openmetrics-text,", openMetrics),
+        ("application/json", text), (protobufRange, text), ("\u{0}\r\n\u{1F600}", text),
+    ]
+
+    @Test(arguments: answers)
     func withoutProtobuf(_ accept: String?, _ contentType: String) {
         let negotiated = ExpositionFormat.negotiate(accept: accept, allowsProtobuf: false)
         #expect(negotiated.contentType == contentType)
         #expect(negotiated.format == (contentType.hasPrefix("text/") ? .text : .openMetrics))
     }
 
-    @Test(
-        arguments: [
-            (nil, text), (prometheus2, openMetrics), (protobufRange, protobuf),
-            (protobufRange + "," + prometheus2, protobuf),
-            (prometheus2 + "," + protobufRange, openMetrics), (protobufRange + ";q=0.6," + prometheus2, openMetrics),
-            (protobufRange + ";q=0.7," + prometheus3("allow-utf-8"), protobuf),
-            (protobufRange + ";escaping=allow-utf-8;q=0.7", protobuf + "; escaping=allow-utf-8"),
-            ("application/vnd.google.protobuf", text),
-            ("application/vnd.google.protobuf;proto=x;encoding=delimited", text),
-            ("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text", text),
-        ] as [(String?, String)]
-    )
+    private static let answersWithProtobuf: [(String?, String)] = [
+        (nil, text), (prometheus2, openMetrics), (protobufRange, protobuf),
+        (prometheus2Native, protobuf), (protobufRange + "," + prometheus2, protobuf),
+        (prometheus2 + "," + protobufRange, openMetrics), (protobufRange + ";q=0.6," + prometheus2, openMetrics),
+        (protobufRange + ";q=0.7," + prometheus3("allow-utf-8"), protobuf),
+        (protobufRange + ";escaping=allow-utf-8;q=0.7", protobuf + "; escaping=allow-utf-8"),
+        ("application/vnd.google.protobuf", text), ("application/vnd.google.protobuf;proto=x;encoding=delimited", text),
+        ("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text", text),
+    ]
+
+    @Test(arguments: answersWithProtobuf)
     func withProtobuf(_ accept: String?, _ contentType: String) {
         let negotiated = ExpositionFormat.negotiate(accept: accept, allowsProtobuf: true)
         #expect(negotiated.contentType == contentType)
         #expect((negotiated.format == .protobuf) == contentType.hasPrefix("application/vnd"))
     }
 
-    @Test(
-        arguments: [
-            (nil, false), ("", false), ("gzip", true), ("GZIP", true), ("x-gzip", true), ("deflate, gzip;q=1.0", true),
-            ("gzip;q=0", false), ("gzip; q=0.000", false), ("gzip;q=0.001", true), ("*", true), ("*;q=0", false),
-            ("gzip;q=0, *", false), ("*;q=0, gzip", true), ("identity", false), ("gzipped", false), ("gzip;q=2", false),
-        ] as [(String?, Bool)]
-    )
+    private static let codings: [(String?, Bool)] = [
+        (nil, false), ("", false), ("gzip", true), ("GZIP", true), ("x-gzip", true), ("deflate, gzip;q=1.0", true),
+        ("gzip;q=0", false), ("gzip; q=0.000", false), ("gzip;q=0.001", true), ("*", true), ("*;q=0", false),
+        ("gzip;q=0, *", false), ("*;q=0, gzip", true), ("identity", false), ("gzipped", false), ("gzip;q=2", false),
+    ]
+
+    @Test(arguments: codings)
     func encodings(_ header: String?, _ expected: Bool) {
         #expect(acceptsGzip(header) == expected)
     }

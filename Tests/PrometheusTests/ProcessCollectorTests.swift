@@ -48,6 +48,7 @@ import Testing
             "self/limits",
             "Limit  Soft  Hard\nMax open files            64   128   files\nMax address space         unlimited   unlimited  bytes\n"
         )
+        for descriptor in 0..<5 { try proc.write("self/fd/\(descriptor)", "") }
         let registry = Registry()
         try _ = ProcessCollector(registry, ProcessCollector.descriptions, proc: proc.path)
         let ticks = Double(sysconf(Int32(_SC_CLK_TCK)))
@@ -55,6 +56,8 @@ import Testing
         #expect(
             lines == [
                 "process_cpu_seconds_total \(Int(400 / ticks))", "process_max_fds 64",
+                // One of the five reads the directory.
+                "process_open_fds 4",
                 "process_resident_memory_bytes \(3 * sysconf(Int32(_SC_PAGESIZE)))",
                 "process_start_time_seconds \(1_700_000_000 + 12345 / ticks)", "process_threads 7",
                 "process_virtual_memory_bytes 1000", "process_virtual_memory_max_bytes +Inf",
@@ -117,10 +120,13 @@ private final class FakeProc {
             }
         )
         mkdir(path + "/self", 0o700)
+        mkdir(path + "/self/fd", 0o700)
     }
 
     deinit {
         for name in ["self/stat", "self/limits", "stat"] { unlink(path + "/" + name) }
+        for descriptor in 0..<5 { unlink(path + "/self/fd/\(descriptor)") }
+        rmdir(path + "/self/fd")
         rmdir(path + "/self")
         rmdir(path)
     }

@@ -4,8 +4,8 @@
 // a change of the product's interface.
 
 let goldenText = #"""
-    notice proxy.started  mcp-proxy 0.1.0 serves "time" on 127.0.0.1:8080, metrics and health on 127.0.0.1:9464; isolation: shared
-    notice proxy.started  mcp-proxy 0.1.0 serves "time" on [::1]:8080; isolation: session
+    notice proxy.started  mcp-proxy 0.1.0 serves "time" on 127.0.0.1:8080, metrics and health on 127.0.0.1:9464; isolation: shared; log: journal
+    notice proxy.started  mcp-proxy 0.1.0 serves "time" on [::1]:8080; isolation: session; log: stderr, not under journald
     notice proxy.ready  ready after 412 ms
     notice proxy.stopping  stopping: 1 call in flight, 3 sessions open
     notice proxy.stopped  stopped, every call was answered
@@ -71,8 +71,8 @@ let goldenText = #"""
     """#
 
 let goldenJSON = #"""
-    "level":"notice","event":"proxy.started","message":"mcp-proxy 0.1.0 serves \"time\" on 127.0.0.1:8080, metrics and health on 127.0.0.1:9464; isolation: shared","version":"0.1.0","name":"time","listen":"127.0.0.1:8080","admin_listen":"127.0.0.1:9464","isolation":"shared"}
-    "level":"notice","event":"proxy.started","message":"mcp-proxy 0.1.0 serves \"time\" on [::1]:8080; isolation: session","version":"0.1.0","name":"time","listen":"[::1]:8080","isolation":"session"}
+    "level":"notice","event":"proxy.started","message":"mcp-proxy 0.1.0 serves \"time\" on 127.0.0.1:8080, metrics and health on 127.0.0.1:9464; isolation: shared; log: journal","version":"0.1.0","name":"time","listen":"127.0.0.1:8080","admin_listen":"127.0.0.1:9464","isolation":"shared","log":"journal"}
+    "level":"notice","event":"proxy.started","message":"mcp-proxy 0.1.0 serves \"time\" on [::1]:8080; isolation: session; log: stderr, not under journald","version":"0.1.0","name":"time","listen":"[::1]:8080","isolation":"session","log":"stderr, not under journald"}
     "level":"notice","event":"proxy.ready","message":"ready after 412 ms","after_ms":412}
     "level":"notice","event":"proxy.stopping","message":"stopping: 1 call in flight, 3 sessions open","in_flight":1,"sessions":3}
     "level":"notice","event":"proxy.stopped","message":"stopped, every call was answered","drained":true}

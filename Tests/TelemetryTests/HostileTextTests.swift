@@ -18,7 +18,7 @@ private let hostileTexts: [String] = [
 /// Every event that carries text of others, with this text in all places.
 private func events(saying text: String) -> [Event] {
     [
-        .proxyStarted(.init(version: text, name: text, listen: text, adminListen: text, isolation: text)),
+        .proxyStarted(.init(version: text, name: text, listen: text, adminListen: text, isolation: text, log: text)),
         .upstreamStarting(link: 0, generation: 0, program: text, argumentCount: 0),
         .upstreamReady(
             .init(

@@ -67,11 +67,19 @@ let samples: [Event] = [
             name: "time",
             listen: "127.0.0.1:8080",
             adminListen: "127.0.0.1:9464",
-            isolation: "shared"
+            isolation: "shared",
+            log: "journal"
         )
     ),
     .proxyStarted(
-        .init(version: "0.1.0", name: "time", listen: "[::1]:8080", adminListen: nil, isolation: "session")
+        .init(
+            version: "0.1.0",
+            name: "time",
+            listen: "[::1]:8080",
+            adminListen: nil,
+            isolation: "session",
+            log: "stderr, not under journald"
+        )
     ),
     .proxyReady(afterMilliseconds: 412),
     .proxyStopping(inFlight: 1, sessions: 3),

@@ -155,6 +155,7 @@ package enum EventKind: String, CaseIterable, Sendable {
             [
                 DeclaredField("version", .text), DeclaredField("name", .text), DeclaredField("listen", .text),
                 DeclaredField("admin_listen", .text, isOptional: true), DeclaredField("isolation", .text),
+                DeclaredField("log", .text),
             ]
         case .proxyReady:
             [DeclaredField("after_ms", .integer)]
@@ -163,7 +164,10 @@ package enum EventKind: String, CaseIterable, Sendable {
         case .proxyStopped:
             [DeclaredField("drained", .boolean)]
         case .configReloaded:
-            [DeclaredField("changed", .text), DeclaredField("needs_restart", .text)]
+            [
+                DeclaredField("changed", .text, isOptional: true),
+                DeclaredField("needs_restart", .text, isOptional: true),
+            ]
         case .configInvalid:
             [DeclaredField("problem", .text)]
         case .upstreamStarting:
@@ -184,10 +188,10 @@ package enum EventKind: String, CaseIterable, Sendable {
                 DeclaredField("link", .integer), DeclaredField("generation", .integer), DeclaredField("reason", .text),
                 DeclaredField("status", .integer, isOptional: true),
                 DeclaredField("signal", .integer, isOptional: true), DeclaredField("detail", .text, isOptional: true),
-                DeclaredField("uptime_ms", .integer), DeclaredField("stderr_tail", .text, isOptional: true),
-                DeclaredField("plan", .text), DeclaredField("delay_ms", .integer, isOptional: true),
+                DeclaredField("uptime_ms", .integer), DeclaredField("was_ready", .boolean),
+                DeclaredField("stderr_tail", .text, isOptional: true), DeclaredField("plan", .text),
+                DeclaredField("delay_ms", .integer, isOptional: true),
                 DeclaredField("attempt", .integer, isOptional: true), DeclaredField("in_flight", .integer),
-                DeclaredField("was_ready", .boolean),
             ]
         case .upstreamUnresponsive:
             [DeclaredField("link", .integer), DeclaredField("silent_ms", .integer)]
