@@ -137,7 +137,7 @@ private func normalisedState(_ text: String) -> String? {
     for field in text.split(separator: ",") {
         let member = field.trimmingBlanks()
         if member.isEmpty { continue }
-        guard let equals = member.firstIndex(of: "="), member.utf8.count <= 513 else { return nil }
+        guard let equals = member.firstIndex(of: "=") else { return nil }
         let key = member[..<equals]
         let value = member[member.index(after: equals)...]
         guard isStateKey(key), isStateValue(value), keys.insert(String(key)).inserted else { return nil }

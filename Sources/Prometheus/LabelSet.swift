@@ -15,7 +15,8 @@ struct LabelSet: Sendable {
     init(_ labels: [MetricDescription.Label], _ values: [String]) {
         self.values = values
         var text: [UInt8] = []
-        for (label, value) in zip(labels, values) {
+        // An empty label and none are the same to Prometheus (its data model), and none is shorter.
+        for (label, value) in zip(labels, values) where !value.isEmpty {
             text.append(text.isEmpty ? UInt8(ascii: "{") : UInt8(ascii: ","))
             text.append(contentsOf: label.name.utf8)
             text.append("=\"")

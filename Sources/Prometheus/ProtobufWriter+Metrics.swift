@@ -63,7 +63,7 @@ extension ProtobufWriter {
         _ body: (inout ProtobufWriter) -> Void
     ) {
         message(MetricFamilyField.metric) { writer in
-            for (label, value) in zip(labels, set.values) {
+            for (label, value) in zip(labels, set.values) where !value.isEmpty {
                 writer.labelPair(MetricFamilyField.label, label.name) { $0.append(contentsOf: value.utf8) }
             }
             body(&writer)

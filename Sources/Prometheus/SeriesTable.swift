@@ -65,7 +65,7 @@ final class SeriesTable<Instrument: Sendable>: Sendable {
             guard description.hasOpenLabels, state.sorted.count >= limit else {
                 return (state.insert(labels, make()), false)
             }
-            let folded = zip(description.labels, placed).map { $0.values == nil ? LabelSet.other : $1 }
+            let folded = zip(description.labels, placed).map { $0.values == nil && !$1.isEmpty ? LabelSet.other : $1 }
             let other = LabelSet(description.labels, folded)
             return (state.byLabels[other] ?? state.insert(other, make()), other != labels)
         }

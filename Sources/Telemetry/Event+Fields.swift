@@ -51,10 +51,11 @@ extension Event {
         case .sessionOpened(let session): session.fields
         case .sessionClosed(let session): session.fields
         case .streamOpened(let session, let kind):
-            [EventField("session", session), EventField("stream", kind.rawValue)]
+            [EventField("session", session), EventField("stream_kind", kind.rawValue)]
         case .streamClosed(let session, let kind, let end, let events, let duration):
             [
-                EventField("session", session), EventField("stream", kind.rawValue), EventField("end", end.rawValue),
+                EventField("session", session), EventField("stream_kind", kind.rawValue),
+                EventField("end", end.rawValue),
                 EventField("events", events), EventField("duration_ms", duration.milliseconds),
             ]
         case .streamResumed(let session, let replayed):
@@ -84,7 +85,7 @@ extension Event {
         case .httpAnswered(let answer):
             [
                 EventField("http_method", answer.method.rawValue), EventField("route", answer.route.rawValue),
-                EventField("status", answer.status), EventField("duration_us", answer.duration.microseconds),
+                EventField("http_status", answer.status), EventField("duration_us", answer.duration.microseconds),
             ]
         case .unknownHost(let host, _): [EventField("host", host)]
         case .connectionClosed(let reason): [EventField("reason", reason.rawValue)]

@@ -97,7 +97,10 @@ package final class SpanExporter: Sendable {
     // MARK: On the event loop
 
     private func proceed(_ now: NIODeadline) {
-        switch state.value.machine.next(now: now) {
+        let action = state.value.machine.next(now: now)
+        // Before anybody is told: who waits for the end reads the tally next.
+        counters.store(state.value.machine.tally)
+        switch action {
         case .send(let spans):
             transport.encode(spans).hop(to: eventLoop).whenSuccess { body in
                 // It may have been given up meanwhile.
@@ -113,7 +116,6 @@ package final class SpanExporter: Sendable {
             break
         }
         armTimer()
-        counters.store(state.value.machine.tally)
     }
 
     private func post() {

@@ -234,14 +234,14 @@ import Testing
             #expect(registry.text() == registry.text())
             return registry.text()
         }
-        let values = ["", "a", "a b", "a\"", "b", "é", "e\u{301}", "\u{0}"]
+        let values = ["0", "a", "a b", "a\"", "b", "é", "e\u{301}", "\u{0}"]
         let names = ["b_total", "a_total", "ab_total"]
         #expect(try page(names, values) == page(names.reversed(), values.reversed()))
         let families = try ExpositionReader.read(Array(page(names, values).utf8), openMetrics: false)
         #expect(families.map(\.name) == ["a_total", "ab_total", "b_total"])
         #expect(
             families[0].samples.prefix(8).map { $0.labels[1][1] }.map { Array($0.utf8) }
-                == ["", "\u{0}", "a", "a b", "a\"", "b", "e\u{301}", "é"].map { Array($0.utf8) }
+                == ["\u{0}", "0", "a", "a b", "a\"", "b", "e\u{301}", "é"].map { Array($0.utf8) }
         )
     }
 

@@ -16,7 +16,7 @@ import Testing
     )
 
     @Test(arguments: [
-        ("", ""), ("plain", "plain"), ("a\"} 1\nfake{x=\"1", #"a\"} 1\nfake{x=\"1"#), (#"\"#, #"\\"#),
+        ("plain", "plain"), ("a\"} 1\nfake{x=\"1", #"a\"} 1\nfake{x=\"1"#), (#"\"#, #"\\"#),
         (#"\n"#, #"\\n"#),
         ("\\\n\"", #"\\\n\""#), ("\r\n", "\r\\n"), ("\u{0}\u{1}\u{7F}\u{85}", "\u{0}\u{1}\u{7F}\u{85}"),
         ("\u{202E}\u{2028}é😀", "\u{202E}\u{2028}é😀"), ("{}=,# ", "{}=,# "),
@@ -32,6 +32,19 @@ import Testing
             #expect(families.map { $0.samples.map { Array($0.labels[0][1].utf8) } } == [[Array(value.utf8)]])
         }
         #expect(try ProtobufReader.text(registry.bytes(.protobuf)).contains("value: \(value)\n"))
+    }
+
+    @Test func anEmptyLabelIsLeftOut() throws {
+        let registry = Registry()
+        let family = try registry.counter(description([.init(name: "a"), .init(name: "b"), .init(name: "c")]))
+        family.with("", "1", "").add()
+        family.with("", "", "").add(2)
+        #expect(family.with("1", "", "") !== family.with("", "1", ""))
+        for format in [ExpositionFormat.text, .openMetrics] {
+            let text = String(decoding: registry.bytes(format), as: UTF8.self)
+            #expect(text.contains("x_total{b=\"1\"} 1\n") && text.contains("x_total 2\n"))
+        }
+        #expect(!(try ProtobufReader.text(registry.bytes(.protobuf)).contains("name: c\n")))
     }
 
     @Test func sameValuesAreTheSameSeries() throws {

@@ -16,21 +16,21 @@ func finished(
     isAnswered: Bool = true
 ) -> Event {
     let arrived = NIODeadline.uptimeNanoseconds(1_000_000_000)
-    return .requestFinished(
-        .init(
-            session: "k3vq9x2m",
-            method: .toolsCall,
-            outcome: outcome,
-            errorCode: errorCode,
-            transport: .streamableHTTP,
-            requestBytes: 120,
-            responseBytes: 340,
-            arrived: arrived,
-            sent: isSent ? arrived + .milliseconds(1) : nil,
-            answered: isAnswered ? arrived + .milliseconds(11) : nil,
-            finished: arrived + .microseconds(12_345)
-        )
+    var request = Event.RequestFinished(
+        session: "k3vq9x2m",
+        method: .toolsCall,
+        outcome: outcome,
+        errorCode: errorCode,
+        transport: .streamableHTTP,
+        requestBytes: 120,
+        responseBytes: 340,
+        arrived: arrived,
+        sent: isSent ? arrived + .milliseconds(1) : nil,
+        answered: isAnswered ? arrived + .milliseconds(11) : nil,
+        finished: arrived + .microseconds(12_345)
     )
+    if isSent { request.queued = .milliseconds(1) }
+    return .requestFinished(request)
 }
 
 /// A crash with every fact known.

@@ -235,10 +235,10 @@ package enum EventKind: String, CaseIterable, Sendable {
         case .sessionMessagesDropped:
             [DeclaredField("session", .text), DeclaredField("count", .integer)]
         case .streamOpened:
-            [DeclaredField("session", .text), DeclaredField("stream", .text)]
+            [DeclaredField("session", .text), DeclaredField("stream_kind", .text)]
         case .streamClosed:
             [
-                DeclaredField("session", .text), DeclaredField("stream", .text), DeclaredField("end", .text),
+                DeclaredField("session", .text), DeclaredField("stream_kind", .text), DeclaredField("end", .text),
                 DeclaredField("events", .integer), DeclaredField("duration_ms", .integer),
             ]
         case .streamResumed:
@@ -266,8 +266,8 @@ package enum EventKind: String, CaseIterable, Sendable {
             ]
         case .httpAnswered:
             [
-                DeclaredField("http_method", .text), DeclaredField("route", .text), DeclaredField("status", .integer),
-                DeclaredField("duration_us", .integer),
+                DeclaredField("http_method", .text), DeclaredField("route", .text),
+                DeclaredField("http_status", .integer), DeclaredField("duration_us", .integer),
             ]
         case .securityUnknownHost:
             [DeclaredField("host", .text)]

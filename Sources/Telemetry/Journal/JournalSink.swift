@@ -40,17 +40,20 @@ package final class JournalSink: EventSink, @unchecked Sendable {
     /// How often a summary tells what was left out.
     static let summaryInterval = TimeAmount.seconds(10)
 
+    /// - Parameter transport: The way to the journal; another than the real one in tests only.
     package init(
         _ configuration: JournalWriter.Configuration = .init(),
         rates: JournalRates,
         identity: JournalIdentity,
         isDebugging: Bool,
         eventLoop: any EventLoop,
-        metrics: TelemetryMetrics
+        metrics: TelemetryMetrics,
+        transport: JournalTransport? = nil
     ) throws(JournalWriterError) {
         writer = try JournalWriter(
             configuration,
             observeSend: { metrics.sentToJournal(nanoseconds: $0) },
+            transport: transport,
             describeLoss: { identity.entry(of: EventRecord($0)) }
         )
         self.metrics = metrics
@@ -67,6 +70,8 @@ package final class JournalSink: EventSink, @unchecked Sendable {
         let severity = event.severity
         guard isDebugging || severity != .debug else { return }
         let kind = event.kind
+        // There is no later for a summary.
+        if kind == .proxyStopped { summarise() }
         guard isWithinRate(kind.lane) else { return leaveOut(kind) }
         write(EventRecord(event), extras: event.systemdFields)
     }
@@ -99,6 +104,7 @@ package final class JournalSink: EventSink, @unchecked Sendable {
     }
 
     private func summarise() {
+        guard !left.isEmpty else { return }
         write(EventRecord(leftOut: left, within: Self.summaryInterval))
         left.removeAll(keepingCapacity: true)
     }
@@ -128,8 +134,7 @@ extension Event {
             case .restart(_, let attempt), .crashLoop(_, let attempt): return end + [("N_RESTARTS", String(attempt))]
             case .none: return end
             }
-        case .upstreamStderr(_, _, let isTruncated):
-            return [("MCP_STREAM", "stderr")] + (isTruncated ? [("MCP_TRUNCATED", "1")] : [])
+        case .upstreamStderr: return [("MCP_STREAM", "stderr")]
         default: return []
         }
     }
