@@ -73,7 +73,7 @@ let package = Package(
             dependencies: [
                 "JSONRPC", "MCP", "Prometheus", "Journal", "Events", "Tracing", "Telemetry", "Upstream", "Bridge",
                 "Gateway",
-                nio, nioPosix, lifecycle, signals, log,
+                nio, nioPosix, lifecycle, signals, log, coreMetrics,
             ],
             swiftSettings: settings
         ),
@@ -93,7 +93,9 @@ let package = Package(
         ),
         .testTarget(
             name: "TelemetryTests",
-            dependencies: ["Telemetry", "Events", "MCP", "Prometheus", "Journal", "Tracing", nio, nioEmbedded],
+            dependencies: [
+                "Telemetry", "Events", "MCP", "Prometheus", "Journal", "Tracing", nio, nioEmbedded, coreMetrics,
+            ],
             swiftSettings: settings
         ),
         .testTarget(

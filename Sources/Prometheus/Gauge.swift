@@ -19,8 +19,10 @@ package final class Gauge: Sendable {
     package func set(_ value: Double) { bits.store(value.bitPattern, ordering: .relaxed) }
 
     /// Adds a recorded integer, which may be negative.
-    package func add(_ n: Int) {
-        let change = scale.shown(n)
+    package func add(_ n: Int) { add(scale.shown(n)) }
+
+    /// Adds a number in the unit shown, which may be negative.
+    package func add(_ change: Double) {
         var old = bits.load(ordering: .relaxed)
         while true {
             let base = old == Self.absent ? 0 : Double(bitPattern: old)

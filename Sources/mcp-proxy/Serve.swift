@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CoreMetrics
 import Events
 import Gateway
 import Glibc
@@ -29,6 +30,7 @@ func serve(_ resolution: Resolution, _ surroundings: Surroundings) async -> Int3
         sockets = try InheritedSockets(environment: surroundings.environment)
         let unit = InstanceName.unitName(inControlGroup: (try? surroundings.read("/proc/self/cgroup")) ?? "")
         let metrics = try MetricsSink(configuration.facts(unit: unit), histograms: configuration.histograms)
+        MetricsSystem.bootstrap(LibraryMetrics(metrics.registry))
         group =
             configuration.hasTelemetry
             ? MultiThreadedEventLoopGroup(
