@@ -75,7 +75,7 @@ extension ServiceManager {
     /// - Returns: false when it is anything else.
     package static func adopt(_ descriptor: Int32) -> Bool {
         option(SO_TYPE, of: descriptor) == Int32(SOCK_STREAM.rawValue)
-            && true
+            && option(SO_ACCEPTCONN, of: descriptor) == 1
             && fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0
     }
 

@@ -84,11 +84,20 @@ final class World {
     // MARK: Clients
 
     @discardableResult
-    func post(_ body: String, session: String? = nil, version: String? = nil, acceptsEventStream: Bool = true)
-        -> ExchangeID
-    {
+    func post(
+        _ body: String,
+        session: String? = nil,
+        version: String? = nil,
+        acceptsEventStream: Bool = true,
+        traceContext: TraceContext? = nil
+    ) -> ExchangeID {
         let exchange = mint()
-        let head = ExchangeHead(sessionID: session, protocolVersion: version, acceptsEventStream: acceptsEventStream)
+        let head = ExchangeHead(
+            sessionID: session,
+            protocolVersion: version,
+            acceptsEventStream: acceptsEventStream,
+            traceContext: traceContext
+        )
         bridge.post(exchange, head: head, body: ByteBuffer(string: body), now: now)
         settle()
         return exchange
@@ -222,6 +231,11 @@ final class World {
     var readiness: Readiness { bridge.readiness }
     var sessionCount: Int { bridge.sessionCount }
     var bufferedBytes: Int { bridge.bufferedBytes }
+    var readings: Readings { bridge.readings(now: now) }
+    /// What is known of the requests that were answered.
+    var finished: [Event.RequestFinished] {
+        events.compactMap { if case .requestFinished(let request) = $0 { request } else { nil } }
+    }
     /// Calls the queue of the shared child holds, ended ones included.
     var queuedCalls: Int { bridge.links[0]?.waiting.count ?? 0 }
     /// When the bridge wants to be woken.
