@@ -34,6 +34,22 @@ need_packages() {
         || die "apt-get could not install ${missing[*]}"
 }
 
+# unpack_packages NAME...: puts the programs of Debian packages into .venvs/debian, without installing them: an installed
+# Prometheus would run as a service. Those that are on PATH already are left alone.
+unpack_packages() {
+    local name into=.venvs/debian
+    export PATH="$PATH:$PWD/$into/usr/bin"
+    for name in "$@"; do
+        command -v "$name" >/dev/null && continue
+        command -v apt-get >/dev/null || die "$name is missing, and there is no apt-get to fetch it"
+        say "fetching $name"
+        mkdir -p "$into"
+        (cd "$into" && { apt-get -qq download "$name" || { apt-get -qq update && apt-get -qq download "$name"; }; }) \
+            >/dev/null 2>&1 || die "could not fetch the package $name: run  apt-get update"
+        dpkg-deb -x "$into/${name}"_*.deb "$into" || die "could not unpack the package $name"
+    done
+}
+
 # need_swift: the toolchain can't be had from Debian, so it is only looked for.
 need_swift() {
     local hint="Swift 6.2 or newer is needed; get it from https://www.swift.org/install/linux/"

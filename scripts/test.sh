@@ -30,6 +30,9 @@ finish() {
     exit
 }
 
+# A step that counts as one test.
+check() { if step "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi; }
+
 # A step without which the rest makes no sense.
 must() {
     step "$@" || {
@@ -70,10 +73,13 @@ integrate() {
 # count PATTERN FILE: the sum of the numbers the pattern's first group matches.
 count() { sed -nE "s/$1/\\1/p" "$2" | awk '{ sum += $1 } END { print sum + 0 }'; }
 
-must "packages" need_packages "${build_packages[@]}" python3 python3-venv
+must "packages" need_packages "${build_packages[@]}" python3 python3-venv systemd
+# Not as a step, which is a shell of its own: it adds to PATH.
+unpack_packages prometheus
 must "toolchain" need_swift
 
-if step "formatting" lint; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+check formatting lint
+check "generated files" scripts/catalogue.py --check
 must "building (debug, with tests)" swift build --build-tests
 must "Python environments" scripts/venvs.sh
 
