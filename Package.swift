@@ -11,6 +11,9 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .treatAllWarnings(as: .error),
+    // Checks at run time that no two accesses to one variable overlap: an eighth of all instructions of a call. Debug
+    // builds, in which every test runs, keep them.
+    .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
 ]
 
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")

@@ -310,7 +310,9 @@ package enum Event: Sendable {
 }
 
 /// The name of a tool or a prompt, known from the child's own lists: only such names may become labels.
-package struct KnownName: Sendable, Hashable {
+///
+/// One object for each name, since every event of a request holds one.
+package final class KnownName: Sendable, Hashable {
     package enum Kind: UInt8, Sendable { case tool, prompt }
 
     package let kind: Kind

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Where a client's request stands in its trace (W3C Trace Context).
-package struct RequestTrace: Sendable, Equatable {
+///
+/// An object, since every event of a request has room for one and most have none.
+package final class RequestTrace: Sendable, Equatable {
     /// What the client sent along, in `_meta` or as headers.
-    package var parent: TraceContext?
+    package let parent: TraceContext?
     /// The span of the proxy's answer to the client. Its flags say whether the trace is recorded.
-    package var server: TraceContext
+    package let server: TraceContext
     /// The span of the child's work; the child was told so when the trace is recorded.
-    package var upstream: SpanID
+    package let upstream: SpanID
 
     package init(parent: TraceContext?, server: TraceContext, upstream: SpanID) {
         self.parent = parent
         self.server = server
         self.upstream = upstream
+    }
+
+    package static func == (left: RequestTrace, right: RequestTrace) -> Bool {
+        left.parent == right.parent && left.server == right.server && left.upstream == right.upstream
     }
 }

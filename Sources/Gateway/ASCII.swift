@@ -30,11 +30,19 @@ extension Collection<UInt8> {
 
     /// Whether it begins with a text in lower case, ignoring the case of ASCII letters.
     func hasPrefix(lowercase prefix: String) -> Bool {
-        var rest = self.makeIterator()
-        for byte in prefix.utf8 {
-            guard let next = rest.next(), next.lowercasedASCII == byte else { return false }
+        func compare(_ bytes: some Sequence<UInt8>, _ prefix: some Sequence<UInt8>) -> Bool {
+            var rest = bytes.makeIterator()
+            for byte in prefix {
+                guard let next = rest.next(), next.lowercasedASCII == byte else { return false }
+            }
+            return true
         }
-        return true
+        // Bytes in one piece take a fifth of the time that a view of a string takes; several names of every request's
+        // headers come through here.
+        let quick = self.withContiguousStorageIfAvailable { bytes in
+            prefix.utf8.withContiguousStorageIfAvailable { compare(bytes, $0) }
+        }
+        return (quick ?? nil) ?? compare(self, prefix.utf8)
     }
 }
 

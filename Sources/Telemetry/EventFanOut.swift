@@ -2,16 +2,37 @@
 
 package import Events
 
-/// Hands every event to each of a fixed list of sinks, in their order.
+/// Hands every event to the instruments there are, in a fixed order.
 ///
-/// The one value the rooms are given: which sinks there are is decided once, at start-up, and no emitter knows.
-package struct EventFanOut: EventSink {
-    private let sinks: [any EventSink]
+/// The one value the rooms are given: which instruments there are is decided once, at start-up, and no emitter knows.
+/// It knows their types, and not a list of sinks: this runs several times for each request.
+package final class EventFanOut: EventSink {
+    private let metrics: MetricsSink?
+    private let stderr: StderrSink?
+    private let journal: JournalSink?
+    private let serviceManager: ServiceManagerSink?
+    private let spans: SpanSink?
 
-    /// - Parameter sinks: each must take an event without blocking, as `EventSink` demands.
-    package init(_ sinks: [any EventSink]) { self.sinks = sinks }
+    /// Metrics come first, so that whoever reads an entry of the log finds it counted.
+    package init(
+        metrics: MetricsSink? = nil,
+        stderr: StderrSink? = nil,
+        journal: JournalSink? = nil,
+        serviceManager: ServiceManagerSink? = nil,
+        spans: SpanSink? = nil
+    ) {
+        self.metrics = metrics
+        self.stderr = stderr
+        self.journal = journal
+        self.serviceManager = serviceManager
+        self.spans = spans
+    }
 
     package func emit(_ event: Event) {
-        for sink in sinks { sink.emit(event) }
+        metrics?.emit(event)
+        stderr?.emit(event)
+        journal?.emit(event)
+        serviceManager?.emit(event)
+        spans?.emit(event)
     }
 }

@@ -54,22 +54,17 @@ struct Instruments: Sendable {
             case .journal: "journal"
             }
         }
-
-        var sink: any EventSink {
-            switch self {
-            case .stderr(let sink, _): sink
-            case .journal(let sink): sink
-            }
-        }
     }
 
-    /// Metrics come first, so that whoever reads an entry finds it counted.
+    /// What the rooms emit to.
     var sink: EventFanOut {
-        guard hasTelemetry else { return EventFanOut([]) }
-        var sinks: [any EventSink] = [metrics, log.sink]
-        if let serviceManager { sinks.append(serviceManager) }
-        if let tracing { sinks.append(tracing.sink) }
-        return EventFanOut(sinks)
+        guard hasTelemetry else { return EventFanOut() }
+        switch log {
+        case .stderr(let sink, _):
+            return EventFanOut(metrics: metrics, stderr: sink, serviceManager: serviceManager, spans: tracing?.sink)
+        case .journal(let sink):
+            return EventFanOut(metrics: metrics, journal: sink, serviceManager: serviceManager, spans: tracing?.sink)
+        }
     }
 
     /// Goes on with another configuration. On the event loop.

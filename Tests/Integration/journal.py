@@ -104,8 +104,16 @@ class Journal:
             processes.eventually(lambda: processes.read(self._pid).state == "T", what="journald's stop")
 
     def kill(self):
+        """Ends it by force, with all it had been sent so far in its files."""
         self.sync()
-        os.kill(self._pid, signal.SIGKILL)
+        self._end(signal.SIGKILL)
+
+    def terminate(self):
+        """Ends it as systemd does."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, number):
+        os.kill(self._pid, number)
         for process in self._spawned:
             if process.pid == self._pid:
                 process.wait(20)
@@ -150,24 +158,22 @@ class Journal:
 class JournaledProxy(Proxy):
     """The proxy in the room of a journal. Its events are the entries, with their names in the journal.
 
-    `stream`: whether its stderr is connected to journald; otherwise it is a file, whose text is `stderr()`.
+    `stream`: what its stderr is connected to, from `journal.stream()`, or True for a new one; otherwise it is a file,
+    whose text is `stderr()`.
     """
 
-    def __init__(self, journal, flags, child=None, env=None, stream=False, log="journal"):
+    def __init__(self, journal, flags, child=None, env=None, stream=None, log="journal"):
         self.journal = journal
         self.child = [str(part) for part in child or [FIXTURE]]
         flags = [str(flag) for flag in flags]
         if not any(flag.startswith("--graceful-shutdown-timeout") for flag in flags):
             flags += ["--graceful-shutdown-timeout", "1s"]
         self._stderr = journal.directory / f"stderr-{time.monotonic_ns()}"
-        environment = clean_environment(env)
-        environment.pop("JOURNAL_STREAM", None)
+        environment = clean_environment({"JOURNAL_STREAM": "", **(env or {})})
         with open(self._stderr, "wb") as file:
-            stderr = connection = file
+            stderr = file
             if stream:
-                connection, environment["JOURNAL_STREAM"] = journal.stream("proxy-stderr")
-                stderr = connection
-            environment.update(env or {})
+                stderr, environment["JOURNAL_STREAM"] = journal.stream() if stream is True else stream
             self.process = subprocess.Popen(
                 journal.inside(PROXY, "--port", "0", *(["--log", log] if log else []), *flags, "--", *self.child),
                 env=environment,
@@ -176,14 +182,13 @@ class JournaledProxy(Proxy):
                 stderr=stderr,
             )
             if stream:
-                connection.close()
+                stderr.close()
         self.pid = self.process.pid
-        try:
-            self.port = processes.eventually(self._listening, 30, "the first line of the log")
-            self.http = Http(self.port)
-        except BaseException:
-            self.discard()
-            raise
+
+    def wait_ready(self, timeout=30.0):
+        self.port = processes.eventually(self._listening, timeout, "the first line of the log")
+        self.http = Http(self.port)
+        super().wait_ready(timeout)
 
     def _listening(self):
         """The port, from an entry of this run or from its log on stderr."""
@@ -377,7 +382,7 @@ def journal(journals):
 
 @pytest.fixture
 def journaled(request, journals):
-    """Starts proxies in a journal's room: `journaled(journal, *flags, child=[...])`."""
+    """Starts proxies in a journal's room: `journaled(journal, *flags, child=[...])`, and waits until they are ready."""
     running = []
 
     def start(journal, *flags, ready=True, **options):

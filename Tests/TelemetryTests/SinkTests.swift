@@ -3,6 +3,7 @@
 import Events
 import Foundation
 import Glibc
+import Prometheus
 import Synchronization
 import Telemetry
 import Testing
@@ -157,18 +158,17 @@ private final class Pipe: Sendable {
         #expect(try reading.value().last?.hasSuffix("line 0") == true)
     }
 
-    @Test func fansOutInOrder() {
-        final class Recorder: EventSink {
-            let seen = Mutex<[String]>([])
-            func emit(_ event: Event) { seen.withLock { $0.append(EventRecord(event).kind.rawValue) } }
-        }
-        let first = Recorder()
-        let second = Recorder()
-        let sinks = EventFanOut([first, second])
+    @Test func countsAnEventBeforeItIsLogged() throws {
+        let pipe = try Pipe()
+        let metrics = try MetricsSink(InstanceFacts(version: "1", name: "n", unit: ""), histograms: .classic)
+        let stderr = try StderrSink(format: .json, debug: false, descriptor: pipe.writer)
+        let sinks = EventFanOut(metrics: metrics, stderr: stderr)
         sinks.emit(.proxyReady(afterMilliseconds: 1))
         sinks.emit(.proxyStopped(drained: true))
-        #expect(first.seen.withLock { $0 } == ["proxy.ready", "proxy.stopped"])
-        #expect(second.seen.withLock { $0 } == ["proxy.ready", "proxy.stopped"])
+        #expect(stderr.shutdown())
+        pipe.closeWriter()
+        #expect(try pipe.readLines().map { object($0)["event"] as? String } == ["proxy.ready", "proxy.stopped"])
+        #expect(Page(metrics)[#"mcp_proxy_events_total{event="proxy.stopped"}"#] == 1)
     }
 }
 

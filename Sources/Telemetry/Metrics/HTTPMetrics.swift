@@ -7,7 +7,7 @@ internal import Prometheus
 final class HTTPMetrics {
     private let duration: HistogramFamily
     /// By method, route and status, packed: made once per combination.
-    private var durations: [Int: Histogram] = [:]
+    private var durations = Handles<Histogram>()
     private let connections: Gauge
     private let connectionsClosed: PerCase<ConnectionEnd, Counter>
     private let unknownHosts: Counter
@@ -22,12 +22,8 @@ final class HTTPMetrics {
 
     func answered(_ answer: Event.HTTPAnswered) {
         let key = answer.status << 16 | byte(of: answer.method) << 8 | byte(of: answer.route)
-        let histogram: Histogram
-        if let known = durations[key] {
-            histogram = known
-        } else {
-            histogram = duration.with(answer.method.rawValue, String(answer.status), answer.route.rawValue)
-            durations[key] = histogram
+        let histogram = durations.handle(key) {
+            duration.with(answer.method.rawValue, String(answer.status), answer.route.rawValue)
         }
         histogram.observeOwned(answer.duration.raw)
     }

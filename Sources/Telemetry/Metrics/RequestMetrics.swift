@@ -41,11 +41,18 @@ enum ErrorType: String, CaseIterable {
 
 /// What is counted of the requests of clients. Loop-confined.
 final class RequestMetrics {
+    /// What one operation takes, as the client sees it and, for one that reaches it, as the child does.
+    private final class Operation {
+        let server: Histogram
+        var client: Histogram?
+
+        init(server: Histogram) { self.server = server }
+    }
+
     private let server: HistogramFamily
     private let client: HistogramFamily
     /// By method, name and error, packed: looked up once per request, made once per combination.
-    private var servers: [Int: Histogram] = [:]
-    private var clients: [Int: Histogram] = [:]
+    private var operations = Handles<Operation>()
     private let requests: PerCase<Method, PerCase<Outcome, Counter>>
     private let overhead: Histogram
     private let queueWait: Histogram
@@ -86,15 +93,15 @@ final class RequestMetrics {
         let error = ErrorType(request)
         let key = (request.name?.number ?? 0) << 16 | byte(of: request.method) << 8 | byte(of: error)
         let exemplar = request.trace.flatMap(Exemplar.init)
-        let server = servers[key] ?? makeServer(key, request, error)
-        server.observeOwned((request.finished - request.arrived).raw, exemplar: exemplar)
+        let operation = operations.handle(key) { Operation(server: server.with(labels(request, error) + ["tcp"])) }
+        operation.server.observeOwned((request.finished - request.arrived).raw, exemplar: exemplar)
         count(.client, .request, bytes: request.requestBytes)
         let isError = request.errorCode != nil
         count(.server, isError ? .error : .response, bytes: request.responseBytes)
         guard let sent = request.sent else { return }
         queueWait.observeOwned(request.queued.raw)
         guard let answered = request.answered else { return }
-        let client = clients[key] ?? makeClient(key, request, error)
+        let client = operation.client ?? makeClient(operation, request, error)
         client.observeOwned((answered - sent).raw, exemplar: exemplar)
         overhead.observeOwned(request.overhead.raw)
     }
@@ -121,15 +128,9 @@ final class RequestMetrics {
         sizes[peer].observeOwned(bytes)
     }
 
-    private func makeServer(_ key: Int, _ request: Event.RequestFinished, _ error: ErrorType) -> Histogram {
-        let made = server.with(labels(request, error) + ["tcp"])
-        servers[key] = made
-        return made
-    }
-
-    private func makeClient(_ key: Int, _ request: Event.RequestFinished, _ error: ErrorType) -> Histogram {
+    private func makeClient(_ operation: Operation, _ request: Event.RequestFinished, _ error: ErrorType) -> Histogram {
         let made = client.with(labels(request, error) + ["pipe"])
-        clients[key] = made
+        operation.client = made
         return made
     }
 
