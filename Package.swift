@@ -85,6 +85,12 @@ let package = Package(
             path: "Tests/Fixtures/fixture-server",
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "metrics-benchmark",
+            dependencies: ["Prometheus"],
+            path: "Benchmarks/metrics",
+            swiftSettings: settings
+        ),
         .testTarget(name: "JSONRPCTests", dependencies: ["JSONRPC", nio], swiftSettings: settings),
         .testTarget(name: "MCPTests", dependencies: ["MCP", "JSONRPC", nio], swiftSettings: settings),
         .testTarget(name: "PrometheusTests", dependencies: ["Prometheus"], swiftSettings: settings),

@@ -93,7 +93,7 @@ def call_all(running, names, batch=200):
         calls = [tool(name, f"call-{start + n}") for n, name in enumerate(names[start : start + batch])]
         answers = session.post(calls, timeout=60)
         assert answers.status == 200
-        assert len(answers.json if "json" in answers.headers["Content-Type"] else answers.events) >= 1
+        assert len(answers.json) == len(calls)
     return session
 
 
@@ -122,10 +122,10 @@ def test_scraped_in_every_format(proxy, prometheus, relay, features):
         assert server.number(f"sum(mcp_proxy_upstream_state{where})") == 1
         assert server.query(f'{{__name__=~".*_created",job="{job}"}}') == []
         keeps_native = bool(features) and job in ("native", "both")
-        check_histograms(server, job, keeps_native, has_buckets=not job.startswith("native"))
+        check_histograms(server, job, keeps_native)
 
 
-def check_histograms(server, job, keeps_native, has_buckets):
+def check_histograms(server, job, keeps_native):
     """The calls of `echo` and `sleep`, from whichever kind of histogram there is."""
     echo = f'{{job="{job}",gen_ai_tool_name="echo"}}'
     sleep = f'{{job="{job}",gen_ai_tool_name="sleep"}}'
@@ -139,12 +139,8 @@ def check_histograms(server, job, keeps_native, has_buckets):
         return
     assert server.number(f"{DURATION}_count{echo}") == 3
     assert server.number(f"{DURATION}_sum{sleep}") >= 0.06
-    if has_buckets:
-        assert 0.05 < server.number(f"histogram_quantile(0.5, {DURATION}_bucket{sleep})")
-        assert server.number(f'{DURATION}_bucket{{job="{job}",gen_ai_tool_name="echo",le="+Inf"}}') == 3
-    else:
-        les = {labels["le"] for labels, _ in server.query(f"{DURATION}_bucket{echo}")}
-        assert les <= {"+Inf"}
+    assert server.number(f"histogram_quantile(0.5, {DURATION}_bucket{sleep})") > 0.05
+    assert server.number(f'{DURATION}_bucket{{job="{job}",gen_ai_tool_name="echo",le="+Inf"}}') == 3
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -175,7 +171,8 @@ def test_hostile_names_are_only_values(hostile, prometheus):
         assert "result" in session.request("prompts/get", {"name": name})
     for accept, read in ((TEXT, read_text), (OPENMETRICS, read_openmetrics)):
         page = scrape(running.http, accept)
-        counts = {dict(s.labels)["gen_ai_tool_name"]: s.value for s in page.find(f"{DURATION}_count", mcp_method_name="tools/call")}
+        calls = page.find(f"{DURATION}_count", mcp_method_name="tools/call")
+        counts = {dict(sample.labels)["gen_ai_tool_name"]: sample.value for sample in calls}
         assert counts == {**dict.fromkeys(SHOWN, 1), "_OTHER": len(HIDDEN)}
         prompts = page.find(f"{DURATION}_count", mcp_method_name="prompts/get")
         assert {dict(s.labels)["gen_ai_prompt_name"] for s in prompts} == {SHOWN[0], "_OTHER"}
@@ -186,8 +183,7 @@ def test_hostile_names_are_only_values(hostile, prometheus):
         assert "\n" not in shown and shown.startswith('a"} 1')
         assert page.total("mcp_proxy_metric_label_overflow_total") == 0
     assert check_metrics(scrape(running.http, TEXT).text) == (0, "")
-    for features in FEATURES:
-        server = prometheus({"hostile": running.port}, features)
+    for features, server in [(each, prometheus({"hostile": running.port}, each)) for each in FEATURES]:
         server.all_up()
         assert server.number("up") == 1
         assert server.query('{__name__=~"up_fake.*"}') == []
@@ -200,21 +196,21 @@ def test_ten_thousand_names(hostile, prometheus):
     """A family has at most 1000 label sets; what is over counts under _OTHER, each time."""
     names = [f"tool_{number:05}" for number in range(10_001)]
     running = hostile(names)
+    # The last name is one too many to be learned at all.
     called = [*names[:1200], names[1150], names[-1]]
     call_all(running, called)
     server = prometheus({"many": running.port}, interval="10s")
     page = scrape(running.http, OPENMETRICS)
     for family in (DURATION, "mcp_client_operation_duration_seconds"):
         counts = page.find(f"{family}_count")
-        assert len(counts) <= 1000
-        assert sum(sample.value for sample in counts if sample.has({"mcp_method_name": "tools/call"})) == len(called)
-        named = [s for s in counts if s.has({"mcp_method_name": "tools/call"}) and not s.has({"gen_ai_tool_name": "_OTHER"})]
+        named = [sample for sample in counts if "tool_" in dict(sample.labels).get("gen_ai_tool_name", "")]
+        assert 900 < len(named) < len(counts) <= 1001, "1000, and the one under _OTHER"
         others = page.value(f"{family}_count", mcp_method_name="tools/call", gen_ai_tool_name="_OTHER")
-        assert len(named) > 900
         assert others == len(called) - len(named)
+        assert page.total(f"{family}_count", mcp_method_name="tools/call") == len(called)
         overflow = page.value("mcp_proxy_metric_label_overflow_total", metric=family)
         # "Observations counted under _OTHER because their metric has too many series, or a name too many."
         assert overflow == others
     server.all_up()
     assert server.number("up") == 1
-    assert server.number(f"count({DURATION}_count)") <= 1000
+    assert server.number(f"count({DURATION}_count)") <= 1001
