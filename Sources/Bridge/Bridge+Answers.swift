@@ -89,7 +89,7 @@ extension Bridge {
         // 503 turns away who has no session yet. In one, an official client would never see the error under it.
         let status = failure.status == 503 ? 200 : failure.status
         answer(call, with: body, outcome: failure.outcome, errorCode: failure.code, status: status)
-        if failure.outcome == .rejected { emit(.requestRejected(reason: failure.rejectReason, detail: message)) }
+        if failure.outcome == .rejected { reject(failure, message) }
     }
 
     /// Answers a call that the child is not there for.
@@ -113,7 +113,7 @@ extension Bridge {
         } else {
             deliver(body, to: session, stream: 0)
         }
-        emit(.requestRejected(reason: failure.rejectReason, detail: message))
+        reject(failure, message)
     }
 
     /// Takes a call out of the books once its client has been answered: out of the queue, or, when the child still

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Events
+package import Events
 import JSONRPC
 import MCP
 package import NIOCore
@@ -55,7 +55,13 @@ extension Bridge {
     }
 
     /// A POST on the message endpoint of the 2024-11-05 transport: 202, and the answer comes on the session's stream.
-    package mutating func postSSE(_ exchange: ExchangeID, session id: String?, body: ByteBuffer, now: NIODeadline) {
+    package mutating func postSSE(
+        _ exchange: ExchangeID,
+        session id: String?,
+        traceContext: TraceContext? = nil,
+        body: ByteBuffer,
+        now: NIODeadline
+    ) {
         self.now = now
         guard let id else {
             return refuse(exchange, .missingSession, "sessionId is missing from the query; GET the SSE endpoint first")
@@ -65,7 +71,8 @@ extension Bridge {
         }
         session.lastActivity = now
         do throws(ScanError) {
-            let incoming = Incoming(body, try Envelope.scan(body))
+            var incoming = Incoming(body, try Envelope.scan(body))
+            incoming.contextInHeaders = traceContext
             effects.append(.respond(exchange, Reply(status: 202)))
             receive(incoming, from: session, nil, acceptsEventStream: true)
         } catch {
@@ -222,7 +229,13 @@ extension Bridge {
             retryAfter: failure.status == 503 ? 5 : nil
         )
         effects.append(.respond(exchange, reply))
-        emit(.requestRejected(reason: failure.rejectReason, detail: message))
+        reject(failure, message)
+    }
+
+    /// Reports a refusal, without what the client sent.
+    mutating func reject(_ failure: Failure, _ message: String) {
+        let detail = failure.quotesClient ? failure.rawValue : message
+        emit(.requestRejected(reason: failure.rejectReason, detail: detail))
     }
 
     /// Answers a message that could not be read.

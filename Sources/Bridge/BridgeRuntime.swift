@@ -95,8 +95,8 @@ package final class BridgeRuntime: BridgeInput {
         carryOut()
     }
 
-    package func postSSE(_ exchange: ExchangeID, session: String?, body: ByteBuffer) {
-        bridge.postSSE(exchange, session: session, body: body, now: .now())
+    package func postSSE(_ exchange: ExchangeID, session: String?, traceContext: TraceContext?, body: ByteBuffer) {
+        bridge.postSSE(exchange, session: session, traceContext: traceContext, body: body, now: .now())
         carryOut()
     }
 

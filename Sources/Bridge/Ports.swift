@@ -117,7 +117,7 @@ package protocol BridgeInput: AnyObject {
     func openSSE(_ exchange: ExchangeID)
     /// A POST to the message endpoint of the 2024-11-05 transport. `session` is the query parameter `sessionId`
     /// (or `session_id`).
-    func postSSE(_ exchange: ExchangeID, session: String?, body: ByteBuffer)
+    func postSSE(_ exchange: ExchangeID, session: String?, traceContext: TraceContext?, body: ByteBuffer)
     /// The client closed the connection before the exchange ended, or read its stream so slowly that the gateway
     /// closed it (`end` says which). No output for this exchange is accepted any more.
     func clientGone(_ exchange: ExchangeID, end: StreamEnd)

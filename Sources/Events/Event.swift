@@ -70,7 +70,8 @@ package enum Event: Sendable {
 
     /// A request of a client got its answer.
     case requestFinished(RequestFinished)
-    /// The proxy refused something; `detail` is what the client was told.
+    /// The proxy refused something; `detail` is what the client was told, or the name of the failure when that repeats
+    /// what the client sent.
     case requestRejected(reason: RejectReason, detail: String)
     /// A call was ended before its answer.
     case requestCancelled(initiator: CancelInitiator)

@@ -137,7 +137,8 @@ extension ConnectionHandler {
     }
 
     func answer(_ refusal: Refusal, retryAfter: Int? = nil) {
-        self.gateway.sink.emit(.requestRejected(reason: refusal.reason, detail: refusal.message))
+        let detail = refusal.failure.quotesClient ? refusal.failure.rawValue : refusal.message
+        self.gateway.sink.emit(.requestRejected(reason: refusal.reason, detail: detail))
         let body = refusal.failure.response(id: nil, refusal.message)
         self.answer(status: refusal.failure.status, body: body, retryAfter: retryAfter, allow: refusal.allow)
     }

@@ -220,9 +220,14 @@ final class ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler
         case .get(let head): bridge?.get(self.openExchange(), head: head)
         case .delete(let head): bridge?.delete(self.openExchange(), head: head)
         case .openSSE: bridge?.openSSE(self.openExchange())
-        case .postSSE(let session):
+        case .postSSE(let session, let traceContext):
             self.request?.body = ByteBuffer()
-            bridge?.postSSE(self.openExchange(), session: session, body: request.body)
+            bridge?.postSSE(
+                self.openExchange(),
+                session: session,
+                traceContext: traceContext,
+                body: request.body
+            )
         case .options(let allow, let requested): self.answerOptions(allow: allow, requestedHeaders: requested)
         case .liveness: self.answerLiveness()
         case .readiness: self.answerReadiness()

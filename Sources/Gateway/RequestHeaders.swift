@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Events
 internal import NIOHTTP1
 
 /// The headers the gateway looks at, gathered in one pass over the head.
@@ -29,6 +30,11 @@ struct RequestHeaders {
     var requestedHeaders: String?
     /// A header that may occur once only and did more often: two readers could take two different values.
     var duplicate: String?
+
+    /// What `traceparent` and `tracestate` say, when they are valid.
+    var traceContext: TraceContext? {
+        self.traceparent.flatMap { TraceContext(traceparent: $0, tracestate: self.tracestate) }
+    }
 
     init(_ headers: HTTPHeaders) {
         for (name, value) in headers {

@@ -14,7 +14,7 @@ enum Route: Equatable {
     /// The event stream of the 2024-11-05 transport.
     case openSSE
     /// A message of the 2024-11-05 transport.
-    case postSSE(session: String?)
+    case postSSE(session: String?, TraceContext?)
     /// A CORS preflight, or a plain OPTIONS.
     case options(allow: String, requestedHeaders: String?)
     case liveness
@@ -157,7 +157,7 @@ struct Router: Sendable {
         switch head.method {
         case .POST:
             if let refusal = self.contentTypeRefusal(headers) { return .refused(refusal) }
-            return .postSSE(session: target.queryValue("sessionId", "session_id"))
+            return .postSSE(session: target.queryValue("sessionId", "session_id"), headers.traceContext)
         case .OPTIONS: return .options(allow: "POST", requestedHeaders: headers.requestedHeaders)
         default: return .refused(self.methodNotAllowed(head, allow: "POST"))
         }
@@ -253,9 +253,7 @@ extension ExchangeHead {
             protocolVersion: headers.protocolVersion,
             lastEventID: headers.lastEventID,
             acceptsEventStream: acceptsEventStream,
-            traceContext: headers.traceparent.flatMap {
-                TraceContext(traceparent: $0, tracestate: headers.tracestate)
-            }
+            traceContext: headers.traceContext
         )
     }
 }

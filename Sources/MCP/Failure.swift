@@ -75,6 +75,17 @@ package enum Failure: String, CaseIterable, Sendable {
         }
     }
 
+    /// Whether its message may repeat what the client sent: then the log has its name alone. The refused names of hosts and
+    /// origins are told, since somebody has to decide about them.
+    package var quotesClient: Bool {
+        switch self {
+        case .notFound, .methodNotAllowed, .notAcceptable, .unsupportedMediaType, .malformedRequest, .idInUse,
+            .unsupportedVersion, .unknownEventID:
+            true
+        default: false
+        }
+    }
+
     /// The HTTP status, when the failure is the whole answer to an HTTP request.
     package var status: Int {
         switch self {

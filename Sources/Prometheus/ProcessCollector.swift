@@ -128,11 +128,11 @@ struct ProcessReading {
 
     var maxVirtualBytes: Double? { limit("Max address space") }
 
-    /// The soft limit, infinite when there is none.
+    /// The soft limit; nil when there is none.
     private func limit(_ name: String) -> Double? {
         let line = Self.contents(of: proc + "/self/limits")?.split(separator: "\n").first { $0.hasPrefix(name) }
         guard let soft = line?.dropFirst(name.count).split(separator: " ").first else { return nil }
-        return soft == "unlimited" ? .infinity : Double(soft)
+        return Double(soft)
     }
 
     private static func contents(of path: String) -> String? {

@@ -70,6 +70,7 @@ struct Instruments: Sendable {
     /// Goes on with another configuration. On the event loop.
     func reconfigure(_ configuration: Configuration) {
         metrics.configure(configuration.limits)
+        serviceManager?.reconfigure(stopTimeout: configuration.gracefulShutdownTimeout)
         switch log {
         case .stderr(let sink, _): sink.setDebugging(configuration.isDebugging)
         case .journal(let sink): sink.setDebugging(configuration.isDebugging)

@@ -32,7 +32,9 @@ struct Reload {
                 needsRestart.append(option.name)
             }
         }
-        if new.configuration.command != old.configuration.command { needsRestart.append("command") }
+        // Its environment is that of options, which have been compared, and of the env file.
+        let (command, other) = (old.configuration.command, new.configuration.command)
+        if command.program != other.program || command.arguments != other.arguments { needsRestart.append("command") }
         resolution.configuration = try Configuration(
             name: old.configuration.name,
             command: old.configuration.command,

@@ -18,6 +18,8 @@ import Upstream
 ///
 /// - Parameter surroundings: Read again on SIGHUP.
 func serve(_ resolution: Resolution, _ surroundings: Surroundings) async -> Int32 {
+    // Until somebody reads the configuration again at its wish, the signal must not end the process.
+    signal(SIGHUP, SIG_IGN)
     let warn = { (line: String) in write("\(Product.name): \(line)\n", to: 2) }
     let configuration = resolution.configuration
     if let warning = raiseFileDescriptorLimit(for: configuration) { warn(warning) }

@@ -59,8 +59,8 @@ import Testing
         #expect(self.refusal(self.decide(.POST, "/sse", self.json)) == .methodNotAllowed)
         #expect(self.refusal(self.decide(.GET, "/sse", [("Accept", "text/html")])) == .notAcceptable)
         for path in ["/messages", "/sse/messages", "/sse/messages/"] {
-            #expect(self.decide(.POST, path + "?sessionId=a%2Db", self.json).route == .postSSE(session: "a-b"))
-            #expect(self.decide(.POST, path, self.json).route == .postSSE(session: nil))
+            #expect(self.decide(.POST, path + "?sessionId=a%2Db", self.json).route == .postSSE(session: "a-b", nil))
+            #expect(self.decide(.POST, path, self.json).route == .postSSE(session: nil, nil))
             #expect(self.refusal(self.decide(.GET, path)) == .methodNotAllowed)
             #expect(self.refusal(self.decide(.POST, path)) == .unsupportedMediaType)
         }

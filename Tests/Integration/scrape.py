@@ -142,23 +142,23 @@ class Page:
         """What the page shows, without the values: the order of everything."""
         return [line if line[0] == "#" else line.rpartition(" ")[0] for line in self.text.split("\n")[:-1]]
 
-    def find(self, metric, **labels):
+    def find(self, metric, /, **labels):
         return [sample for sample in self.samples if sample.name == metric and sample.has(labels)]
 
-    def value(self, metric, **labels):
+    def value(self, metric, /, **labels):
         """The value of the one series with these labels, whatever others it has."""
         found = self.find(metric, **labels)
         assert len(found) == 1, f"{metric}{labels}: {len(found)} series, not one: {found[:5]}"
         return found[0].value
 
-    def total(self, metric, **labels):
+    def total(self, metric, /, **labels):
         """The sum of all series with these labels; 0 when there are none."""
         return sum(sample.value for sample in self.find(metric, **labels))
 
-    def absent(self, metric, **labels):
+    def absent(self, metric, /, **labels):
         assert self.find(metric, **labels) == []
 
-    def histogram(self, metric, **labels):
+    def histogram(self, metric, /, **labels):
         """The one histogram with these labels."""
         family = self.families[metric]
         found = [each for each in histograms(family) if all(each.labels.get(k) == v for k, v in labels.items())]

@@ -183,6 +183,7 @@ def settled(lines):
 def test_scrapes_at_once_agree(proxy):
     running = proxy()
     running.session().tool("echo", text="x")
+    scrape(running.http)  # its own series is there from now on
     pages, failures = [], []
     begin = threading.Barrier(16)
 
@@ -323,7 +324,7 @@ def test_all_of_the_catalogue_and_nothing_else(proxy, catalogue, accept):
 
 
 def test_fifty_tools_stay_in_the_budget(proxy):
-    """The budget for a proxy whose clients use fifty tools: 2500 series."""
+    """The budget for a proxy whose clients use fifty tools: 3000 series, 2000 of them the histograms of the tools."""
     running = proxy()
     session = running.session()
     for _ in range(50):
@@ -340,8 +341,8 @@ def test_fifty_tools_stay_in_the_budget(proxy):
     page = scrape(running.http)
     called = {dict(s.labels).get("gen_ai_tool_name") for s in page.samples} - {None, "_OTHER"}
     assert len(called) in (50, 49)
-    assert len(page.samples) <= 2500
-    assert page.value("mcp_proxy_metric_series") <= 2500
+    assert len(page.samples) <= 3000
+    assert page.value("mcp_proxy_metric_series") <= 3000
 
 
 def test_the_number_of_series(proxy):

@@ -494,7 +494,7 @@ extension MetricDescription {
     static let labelOverflow = MetricDescription(
         name: "mcp_proxy_metric_label_overflow_total",
         kind: .counter,
-        help: "Observations counted under _OTHER because their metric has too many series, or a name too many.",
+        help: "Label sets that became _OTHER because their metric has too many series.",
         labels: [.init(name: "metric", values: nil)]
     )
     static let scrapes = MetricDescription(

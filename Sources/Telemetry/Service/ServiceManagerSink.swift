@@ -21,7 +21,7 @@ package final class ServiceManagerSink: EventSink, @unchecked Sendable {
     private let manager: ServiceManager
     private let eventLoop: any EventLoop
     /// How long the end may take, for systemd to wait that long.
-    private let stopTimeout: TimeAmount
+    private var stopTimeout: TimeAmount
     private var readings: () -> Readings = { Readings() }
     private var isReady = false
     private var isStopping = false
@@ -53,6 +53,9 @@ package final class ServiceManagerSink: EventSink, @unchecked Sendable {
         default: break
         }
     }
+
+    /// Goes on with another time for the end.
+    package func reconfigure(stopTimeout: TimeAmount) { self.stopTimeout = stopTimeout }
 
     /// The configuration is being read again; `reloadEnded` follows.
     package func reloadBegan() {

@@ -47,7 +47,7 @@ final class RecordingBridge: BridgeInput {
 
     func openSSE(_ exchange: ExchangeID) { self.note("openSSE", exchange) }
 
-    func postSSE(_ exchange: ExchangeID, session: String?, body: ByteBuffer) {
+    func postSSE(_ exchange: ExchangeID, session: String?, traceContext: TraceContext?, body: ByteBuffer) {
         self.note("postSSE", exchange, "\(session ?? "nil") \(String(buffer: body))")
     }
 
