@@ -210,7 +210,12 @@ extension Bridge {
         else {
             return emit(.protocolViolation(peer: .client, kind: .unmatchedID, detail: "answer to no open request"))
         }
-        forget(serverRequest: own, .answered, answerBytes: incoming.message.readableBytes)
+        forget(
+            serverRequest: own,
+            .answered,
+            answerBytes: incoming.message.readableBytes,
+            isError: incoming.envelope.kind == .error
+        )
         for id in session.inFlight.values {
             if let call = calls[id], call.mayAsk { extendDeadline(of: call, session) }
         }

@@ -31,7 +31,10 @@ extension Bridge {
     /// Only servers of 2025-03-26 may send batches; taking one apart costs nothing, so any child's is.
     private mutating func receiveBatch(_ message: ByteBuffer, from link: Link) {
         do throws(ScanError) {
-            for range in try Batch.split(message) { receive(message.slice(range), from: link, isInBatch: true) }
+            let members = try Batch.split(message)
+            for range in members { receive(message.slice(range), from: link, isInBatch: true) }
+            guard members.isEmpty else { return }
+            emit(.protocolViolation(peer: .server, kind: .notJSONRPC, detail: "a batch without messages"))
         } catch {
             reportUnreadable(error, message, link)
         }
@@ -242,7 +245,12 @@ extension Bridge {
     }
 
     /// Takes a request of the child out of the books.
-    mutating func forget(serverRequest own: Int, _ outcome: ServerRequestOutcome, answerBytes: Int = 0) {
+    mutating func forget(
+        serverRequest own: Int,
+        _ outcome: ServerRequestOutcome,
+        answerBytes: Int = 0,
+        isError: Bool = false
+    ) {
         guard let request = serverRequests.removeValue(forKey: own) else { return }
         request.session.serverRequests.remove(own)
         links[request.link]?.serverRequests[request.childID] = nil
@@ -251,7 +259,8 @@ extension Bridge {
                 method: request.method,
                 outcome: outcome,
                 requestBytes: request.requestBytes,
-                responseBytes: answerBytes
+                responseBytes: answerBytes,
+                isError: isError
             )
         )
     }

@@ -78,12 +78,13 @@ package enum Event: Sendable {
     /// An answer of the child nobody waits for any more.
     case answerDropped(method: Method)
     /// A request of the child to a client is over. The sizes are those of the request and of the client's answer, in
-    /// bytes; 0 when there was none.
+    /// bytes; 0 when there was none. `isError` says whether that answer was an error.
     case serverRequestFinished(
         method: Method,
         outcome: ServerRequestOutcome,
         requestBytes: Int = 0,
-        responseBytes: Int = 0
+        responseBytes: Int = 0,
+        isError: Bool = false
     )
     /// A notification was passed on, or taken by the proxy itself.
     case notificationReceived(peer: Peer, method: Method, bytes: Int)

@@ -68,7 +68,7 @@ extension Event {
             [EventField("reason", reason.rawValue), EventField("detail", unlessEmpty: detail)]
         case .requestCancelled(let initiator): [EventField("initiator", initiator.rawValue)]
         case .answerDropped(let method): [EventField("method", method.rawValue)]
-        case .serverRequestFinished(let method, let outcome, let requestBytes, let responseBytes):
+        case .serverRequestFinished(let method, let outcome, let requestBytes, let responseBytes, _):
             [
                 EventField("method", method.rawValue), EventField("outcome", outcome.rawValue),
                 EventField("request_bytes", requestBytes), EventField("response_bytes", responseBytes),

@@ -60,7 +60,7 @@ extension Event {
         case .requestCancelled(let initiator): return "a call was ended before its answer: \(initiator.words)"
         case .answerDropped(let method):
             return "an answer to \(method.words) was dropped: nobody waits for it any more"
-        case .serverRequestFinished(let method, let outcome, _, _):
+        case .serverRequestFinished(let method, let outcome, _, _, _):
             return "\(method.words) of the server: \(outcome.words)"
         case .notificationReceived(let peer, let method, let bytes):
             let sender = peer == .server ? "the server" : "a client"

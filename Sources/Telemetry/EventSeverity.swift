@@ -40,7 +40,7 @@ extension Event {
         case .requestRejected(let reason, _): reason.severity
         case .requestCancelled, .answerDropped, .messagesDropped, .notificationReceived, .httpAnswered: .debug
         case .payload: .info
-        case .serverRequestFinished(_, let outcome, _, _):
+        case .serverRequestFinished(_, let outcome, _, _, _):
             switch outcome {
             case .answered, .cancelled: .debug
             case .undeclared, .noSession, .timeout, .sessionEnded, .upstreamLost: .info

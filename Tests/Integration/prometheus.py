@@ -93,6 +93,8 @@ class Prometheus:
         """Waits for the first scrapes, which must all succeed."""
         found = {job: (t["health"], t["lastError"]) for job, t in self.scraped(timeout).items()}
         assert found == dict.fromkeys(self._jobs, ("up", "")), found
+        # The health is told a moment before the samples can be asked for.
+        eventually(lambda: len(self.query("up")) == len(self._jobs), timeout, "samples")
 
     def query(self, expression):
         """The result of an instant query: labels and value of each series."""

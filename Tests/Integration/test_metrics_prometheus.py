@@ -209,7 +209,8 @@ def test_ten_thousand_names(hostile, prometheus):
         assert others == len(called) - len(named)
         assert page.total(f"{family}_count", mcp_method_name="tools/call") == len(called)
         overflow = page.value("mcp_proxy_metric_label_overflow_total", metric=family)
-        # Each label set that became _OTHER once, however often it is counted there; a name that was never learned is none.
+        # Each label set that became _OTHER, once, however often it is counted there; a name that was never learned is
+        # none.
         folded = set(called[:-1]) - {dict(sample.labels)["gen_ai_tool_name"] for sample in named}
         assert overflow == len(folded)
     server.all_up()

@@ -130,8 +130,7 @@ def test_through_a_crash_loop_and_back(proxy, tmp_path):
     assert page.value("mcp_proxy_upstream_last_exit_timestamp_seconds") == pytest.approx(time.time(), abs=60)
     assert page.value("mcp_proxy_upstream_start_failures_total", reason="exit") >= 4
     assert page.value("mcp_proxy_upstream_exits_total", reason="signal") == 1
-    session_refused = running.http.get("/readyz").status
-    assert session_refused == 503
+    assert running.ready().status == 503
     crash.unlink()
     page = eventually(lambda: (p := now(running)).value("mcp_proxy_upstream_up") == 1 and p, 90, "recovery")
     assert state(page) == "ready"
@@ -231,6 +230,23 @@ def test_a_server_that_does_not_read(proxy):
     assert now(running).value(name) == settled.value(name) >= second
 
 
+def test_a_server_that_leaves_little_unread(proxy):
+    """It is blocked, too, when what waits is too little for calls to be held back."""
+    running = proxy()
+    session = running.session()
+    session.tool("stop_reading")
+    for count in range(1, 100):
+        session.start_tool("echo", text="x" * 50_000)
+        page = eventually(
+            lambda count=count: (p := now(running)).value("mcp_proxy_requests_inflight") == count and p, what="the call"
+        )
+        if page.value("mcp_proxy_upstream_stdin_buffered_bytes") > 0:
+            break
+    assert page.value("mcp_proxy_upstream_stdin_buffered_bytes") > 0
+    name = "mcp_proxy_upstream_stdin_blocked_seconds_total"
+    eventually(lambda: now(running).value(name) > page.value(name) + 0.2, 5, "blocked time")
+
+
 # Sessions and streams.
 
 
@@ -315,7 +331,8 @@ def test_clients_that_take_turns(proxy):
     running.event("upstream.takes_turns")
     page = now(running)
     assert page.value("mcp_proxy_upstream_takes_turns") == 1
-    assert page.value("mcp_proxy_server_requests_total", outcome="ambiguous", mcp_method_name="sampling/createMessage") >= 1
+    method = "sampling/createMessage"
+    assert page.value("mcp_proxy_server_requests_total", outcome="ambiguous", mcp_method_name=method) >= 1
     assert page.value("mcp_proxy_protocol_errors_total", direction="from_server", kind="ambiguous_request") >= 1
     for session, call in zip(sessions, calls, strict=True):
         session.delete()

@@ -70,7 +70,7 @@ def echo(session):
         ("max-connections", "70", "mcp_proxy_connections_limit", "70"),
         ("max-buffered", "1MiB", "mcp_proxy_buffered_limit_bytes", "1048576"),
         ("request-timeout", "7s", 'mcp_proxy_timeout_seconds{name="request"}', "7"),
-        ("max-request-time", "2m", 'mcp_proxy_timeout_seconds{name="max_request"}', "120"),
+        ("max-request-time", "2h", 'mcp_proxy_timeout_seconds{name="max_request"}', "7200"),
         ("client-request-timeout", "1500ms", 'mcp_proxy_timeout_seconds{name="client_request"}', "1.5"),
         ("connection-timeout", "7s", 'mcp_proxy_timeout_seconds{name="connection"}', "7"),
         ("session-idle-timeout", "0", 'mcp_proxy_timeout_seconds{name="session_idle"}', "0"),
@@ -127,7 +127,7 @@ def test_session_idle_timeout(config):
     started = config()
     session = started.proxy.session()
     started.reload(session_idle_timeout="300ms")
-    assert started.proxy.event("session.closed")["reason"] == "idle"
+    started.proxy.event("session.expired", reason="idle_timeout")
     assert session.post(tool("echo", text="x")).status == 404
     started.reload(session_idle_timeout="10m")
     assert echo(started.proxy.session())

@@ -127,7 +127,7 @@ BODIES = [
     ('{"jsonrpc":"2.0","id":1,"method":"tools/list"}', None),
     ('{"method" : "tools/list" ,"id":1 , "jsonrpc":"2.0"}', None),
     ('{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}', None),
-    ('{"params":{ "a" : 1e400 } ,"jsonrpc":"2.0","id":1,"method":"tools/list"}', None),
+    ('{"params":{ "a" : 1e30 } ,"jsonrpc":"2.0","id":1,"method":"tools/list"}', None),
     ('{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{}, "b":"\\u00e9\\/"}}', None),
     ('{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"c":[],"_meta":{"x/y": 1.50,"z":{"traceparent":1}}}}', None),
     ('{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"x":1, ' + META + ' ,"y":2}}}', PARENT),
@@ -344,11 +344,10 @@ def test_spans_of_failures(traced, collector, name, arguments, error, encoding):
 def test_a_cancelled_call(traced, collector):
     session = traced().session()
     session.request("tools/list")
-    call = session.start(tool("sleep", 77, ms=60_000))
+    session.start(tool("sleep", 77, ms=60_000))
     session.cancel(77)
     span = collector.wait("tools/call sleep", SERVER)
     assert span.status.code == ERROR and attributes(span)["error.type"] == "cancelled"
-    call.drop()
 
 
 def test_the_resource(traced, collector, encoding):

@@ -50,8 +50,9 @@ package final class MetricsSink: EventSink, @unchecked Sendable {
         case .requestRejected(let reason, _): requests.rejected(reason)
         case .requestCancelled(let initiator): requests.cancelled(initiator)
         case .answerDropped: requests.answerDropped()
-        case .serverRequestFinished(let method, let outcome, let requestBytes, let responseBytes):
-            requests.serverRequestFinished(method, outcome, requestBytes: requestBytes, responseBytes: responseBytes)
+        case .serverRequestFinished(let method, let outcome, let requestBytes, let responseBytes, let isError):
+            requests.serverRequestFinished(method, outcome, bytes: requestBytes)
+            if outcome == .answered { requests.clientAnswered(isError: isError, bytes: responseBytes) }
         case .protocolViolation(let peer, let kind, _): requests.violated(peer, kind)
 
         case .sessionOpened(let session): sessions.opened(session)

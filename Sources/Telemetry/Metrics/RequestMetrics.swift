@@ -116,12 +116,12 @@ final class RequestMetrics {
 
     func notified(_ peer: Peer, bytes: Int) { count(peer, .notification, bytes: bytes) }
 
-    func serverRequestFinished(_ method: Method, _ outcome: ServerRequestOutcome, requestBytes: Int, responseBytes: Int)
-    {
+    func serverRequestFinished(_ method: Method, _ outcome: ServerRequestOutcome, bytes: Int) {
         serverRequests[method][outcome].addOwned()
-        count(.server, .request, bytes: requestBytes)
-        if outcome == .answered { count(.client, .response, bytes: responseBytes) }
+        count(.server, .request, bytes: bytes)
     }
+
+    func clientAnswered(isError: Bool, bytes: Int) { count(.client, isError ? .error : .response, bytes: bytes) }
 
     private func count(_ peer: Peer, _ kind: MessageKind, bytes: Int) {
         messages[peer][kind].addOwned()
