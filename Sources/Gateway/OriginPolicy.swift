@@ -69,3 +69,15 @@ package struct OriginPolicy: Sendable {
         return self.allowedHosts.contains(authority) || self.allowedHosts.contains(authority.withoutPort)
     }
 }
+
+extension OriginPolicy {
+    /// Whether a text has the form of an origin (RFC 6454, 6.2): scheme, host and perhaps a port, or `null`.
+    static func isSerialized(_ origin: String) -> Bool {
+        guard origin != "null" else { return true }
+        guard let colon = origin.firstIndex(of: ":"), origin[colon...].hasPrefix("://") else { return false }
+        return origin[..<colon].utf8.allSatisfy(\.isTokenCharacter)
+            && origin[colon...].dropFirst(3).utf8.allSatisfy { byte in
+                byte.isTokenCharacter && byte != UInt8(ascii: "%") || ":[]".utf8.contains(byte)
+            }
+    }
+}

@@ -219,7 +219,8 @@ struct Router: Sendable {
     }
 
     private func originRefusal(_ origin: String?) -> Refusal {
-        let name = origin?.quotable() ?? ""
+        // Shown, and logged, when it is nothing but what an origin is; anything else in it may be a secret.
+        let name = origin.map { OriginPolicy.isSerialized($0) ? $0.quotable() : "(not an origin)" } ?? ""
         let message =
             "Origin '\(name)' is not allowed; if you trust that site, start the proxy with --allow-origin \(name)"
         return Refusal(failure: .originRefused, message: message)

@@ -227,6 +227,10 @@ class JournaledProxy(Proxy):
         """Those that are alive: the journal may not know of all."""
         return [process.pid for process in processes.children(self.pid)]
 
+    @property
+    def child_pid(self):
+        return self.child_pids[-1]
+
     def stop(self, timeout=30.0):
         """Ends it as systemd does, checks that it leaves nothing behind, and returns all entries of the run."""
         groups = set(self.child_pids)

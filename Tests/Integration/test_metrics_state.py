@@ -231,7 +231,7 @@ def test_a_server_that_does_not_read(proxy):
 
 
 def test_a_server_that_leaves_little_unread(proxy):
-    """It is blocked, too, when what waits is too little for calls to be held back."""
+    """What waits is shown, too, when it is too little for calls to be held back."""
     running = proxy()
     session = running.session()
     session.tool("stop_reading")
@@ -243,8 +243,6 @@ def test_a_server_that_leaves_little_unread(proxy):
         if page.value("mcp_proxy_upstream_stdin_buffered_bytes") > 0:
             break
     assert page.value("mcp_proxy_upstream_stdin_buffered_bytes") > 0
-    name = "mcp_proxy_upstream_stdin_blocked_seconds_total"
-    eventually(lambda: now(running).value(name) > page.value(name) + 0.2, 5, "blocked time")
 
 
 # Sessions and streams.

@@ -162,7 +162,7 @@ class Scenario:
 
     def reload(self):
         """A configuration that is wrong right where its secret is."""
-        for number, broken in enumerate(("env: ['TOKEN={}'\n", "env: ['{}']\n", "port: {}\n", "client-capabilities: '{}'\n")):
+        for number, broken in enumerate(("env: ['TOKEN={}'\n", "env: ['{}']\n", "env: {TOKEN: '{}', 1}\n")):
             self.config.write_text(broken.replace("{}", self.planted(f"broken config {number}")), encoding="utf-8")
             self.proxy.signal(signal.SIGHUP)
             eventually(lambda n=number: self.reloads() > n, 20, "the reload")

@@ -416,7 +416,7 @@ extension MetricDescription {
         name: "mcp_proxy_upstream_stdin_blocked_seconds_total",
         kind: .counter,
         unit: "seconds",
-        help: "Time during which a server did not read its stdin although something waited for it.",
+        help: "Time during which more than 256 KiB waited for a server to read its stdin.",
         scale: .nanoseconds
     )
     static let upstreamStdinBuffered = MetricDescription(
