@@ -210,7 +210,9 @@ def test_a_full_run(journal, journaled, planted, tmp_path, log):
         assert entries == []
         assert len(emitted.splitlines()) > 100
     assert planted.leaks(emitted) == []
-    assert {place: planted.leaks(answer) for place, answer in enumerate(scenario.answers) if planted.leaks(answer)} == {}
+    # A refusal may repeat to its client what made it one, and that alone.
+    told = {place for answer in scenario.answers for place in planted.leaks(answer)}
+    assert told <= {"path", "Content-Type", "Accept", "version"}
     assert len(planted.values) > 60
 
 
