@@ -18,7 +18,7 @@ import Upstream
 ///
 /// - Parameter surroundings: Read again on SIGHUP.
 func serve(_ resolution: Resolution, _ surroundings: Surroundings) async -> Int32 {
-    // Until somebody reads the configuration again at its wish, the signal must not end the process.
+    // Until the proxy takes it as the wish to reload, the signal must not end the process.
     signal(SIGHUP, SIG_IGN)
     let warn = { (line: String) in write("\(Product.name): \(line)\n", to: 2) }
     let configuration = resolution.configuration
@@ -113,6 +113,8 @@ private struct ProxyService: Service {
     let spawner: Spawner
 
     func run() async throws {
+        // Before anybody is told that the proxy runs: from then on a reload may be asked for.
+        let hangups = await UnixSignalsSequence(trapping: .sighup)
         let proxy = try await eventLoop.submit {
             NIOLoopBound(
                 Proxy(
@@ -127,7 +129,7 @@ private struct ProxyService: Service {
         }.get()
         try await eventLoop.flatSubmit { proxy.value.start() }.get()
         do {
-            try await reloadUntilShutdown(proxy)
+            try await reload(on: hangups, proxy)
         } catch {
             try await eventLoop.submit { proxy.value.abandon() }.get()
             throw error
@@ -136,10 +138,10 @@ private struct ProxyService: Service {
     }
 
     /// Reads the configuration again on every SIGHUP, and returns at the graceful shutdown.
-    private func reloadUntilShutdown(_ proxy: NIOLoopBound<Proxy>) async throws {
+    private func reload(on hangups: UnixSignalsSequence, _ proxy: NIOLoopBound<Proxy>) async throws {
         await cancelWhenGracefulShutdown {
             var current = resolution
-            for await _ in await UnixSignalsSequence(trapping: .sighup) {
+            for await _ in hangups {
                 current = await reload(current, proxy)
             }
         }

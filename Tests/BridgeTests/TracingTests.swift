@@ -12,8 +12,11 @@ private let unsampled = "00-\(trace)-b7ad6b7169203331-00"
 /// What the proxy's own spans are called here.
 private let ours = "00-\(trace)-00000000000000bb-01"
 
+// swift-format-ignore: NeverForceUnwrap
 private let ourServer = SpanID(0xaa)!
+// swift-format-ignore: NeverForceUnwrap
 private let ourUpstream = SpanID(0xbb)!
+// swift-format-ignore: NeverForceUnwrap
 private let newTrace = TraceID(high: 0x0af7_6519_16cd_43dd, low: 0x8448_eb21_1c80_319c)!
 
 /// Records a trace if its parent does, and traces without a parent always.

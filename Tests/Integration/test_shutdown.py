@@ -120,6 +120,8 @@ def test_while_the_child_starts(proxy):
     running = proxy(fixture=("--no-initialize",), ready=False)
     call = running.http.send("POST", "/mcp", initialize(), {"Content-Type": "application/json"})
     running.event("upstream.started")
+    waiting = b'mcp_proxy_sessions{state="initializing"} 1'
+    eventually(lambda: waiting in running.http.get("/metrics").body, what="the request")
     running.signal()
     response = call.getresponse()
     assert response.status in (200, 503)

@@ -164,7 +164,7 @@ def test_second_get_stream_takes_over(running):
     assert session.stream.ended.wait(5)
     session.tool("list_change", kind="tool")
     assert second.method("notifications/tools/list_changed")
-    running.event("stream.closed", stream="get", end="replaced")
+    running.event("stream.closed", stream_kind="get", end="replaced")
 
 
 def test_notifications_wait_for_the_first_get_stream(running):
