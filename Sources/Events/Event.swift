@@ -51,7 +51,7 @@ package enum Event: Sendable {
     /// A peer broke a rule; what it cost is told by the events of the calls. `detail` is one clause without payload.
     case protocolViolation(peer: Peer, kind: ProtocolViolation, detail: String)
 
-    // Sessions and streams. A session is named by the public part of its id.
+    // Sessions and streams. A session is named by a keyed hash of its id.
 
     /// A client completed its handshake.
     case sessionOpened(SessionOpened)
@@ -207,7 +207,7 @@ package enum Event: Sendable {
 
     /// A client opened a session.
     package struct SessionOpened: Sendable {
-        /// The public half of the session id (see `SessionID.label`), never the whole.
+        /// A hash of the session id under a key of this run, never the id.
         package var session: String
         package var transport: Transport
         package var revision: Revision

@@ -130,7 +130,7 @@ BODIES = [
     ('{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}', None),
     ('{"params":{ "a" : 1e30 } ,"jsonrpc":"2.0","id":1,"method":"tools/list"}', None),
     ('{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{}, "b":"\\u00e9\\/"}}', None),
-    ('{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"c":[],"_meta":{"x": 1.50,"z":{"traceparent":1}}}}', None),
+    ('{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"x": 1.50,"z":{"traceparent":1}}}}', None),
     ('{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"x":1, ' + META + ' ,"y":2}}}', PARENT),
     ('{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"traceparent":"bad"}}}', None),
 ]
