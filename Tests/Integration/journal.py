@@ -91,7 +91,8 @@ class Journal:
             self._holder.stdin.write("start\n")
             self._pid = int(self._holder.stdout.readline())
         else:
-            self._pid = self._spawn(self.inside(journald())).pid
+            # It must not outlive tests that are killed.
+            self._pid = self._spawn(self.inside("setpriv", "--pdeathsig", "KILL", journald())).pid
         # Only now does it answer; bound is not enough.
         processes.eventually(self._answers, 20, "journald")
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holds the journal's socket as systemd does, so that it outlives journald, and starts a journald with it for each
-line on stdin; prints the process id of each. Run in the room; ends with its stdin."""
+line on stdin; prints the process id of each. Run in the room; ends with its stdin, and ends journald with it."""
 
 import os
+import signal
 import socket
 import sys
 
@@ -11,7 +12,10 @@ held.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
 held.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
 held.bind("/run/systemd/journal/socket")
 os.chmod("/run/systemd/journal/socket", 0o666)
+pid = None
 for _ in sys.stdin:
+    if pid:
+        os.waitpid(pid, 0)
     pid = os.fork()
     if pid == 0:
         # The first descriptor handed over (sd_listen_fds(3)) is 3.
@@ -20,4 +24,5 @@ for _ in sys.stdin:
         os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
         os.execv(sys.argv[1], [sys.argv[1]])
     print(pid, flush=True)
-    os.waitpid(pid, 0)
+if pid:
+    os.kill(pid, signal.SIGKILL)
