@@ -18,6 +18,7 @@ extension Bridge {
         link.lastHeard = now
         link.isWritable = true
         link.blockedSince = nil
+        link.wasReady = false
         link.unconfirmedBytes = 0
         link.phase = .starting
         beginHandshake(link)
@@ -71,7 +72,8 @@ extension Bridge {
         let lost = calls.values.filter { $0.link == link.id && $0.phase != .waiting }
         var exit = exit
         exit.inFlight = link.inFlight
-        exit.wasReady = link.phase == .ready
+        exit.wasReady = link.wasReady
+        link.wasReady = false
         emit(.upstreamExited(exit))
         link.lastExit = exit
         link.isWritable = false
@@ -247,6 +249,7 @@ extension Bridge {
         _ link: Link
     ) {
         link.handshake = new
+        link.wasReady = true
         if link.role != .shared { lastStartSucceeded = true }
         effects.append(.confirmReady(link: link.id))
         let info = envelope[.resultServerInfo].map { members(of: $0, in: message) } ?? []

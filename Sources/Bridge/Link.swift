@@ -48,6 +48,8 @@ final class Link {
     var phase = Phase.starting
     var generation = 0
     var startedAt = NIODeadline.uptimeNanoseconds(0)
+    /// Whether the running process has completed its handshake.
+    var wasReady = false
     /// Why the last process ended, for those who ask whether the child is ready.
     var lastExit: Event.UpstreamExit?
 

@@ -94,8 +94,11 @@ struct ReadingsTests {
         world.childExits()
         world.childStarts()
         world.childExits()
+        world.childBecomesReady()
+        world.shutDown()
+        world.childExits(.stopped, signal: 15, plan: .none)
         let exits = world.events.compactMap { if case .upstreamExited(let exit) = $0 { exit.wasReady } else { nil } }
-        #expect(exits == [true, false])
+        #expect(exits == [true, false, true])
     }
 
     @Test("a session goes by a name that tells nothing of its id, and always by the same")
