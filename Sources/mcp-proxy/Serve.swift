@@ -4,7 +4,6 @@ import CoreMetrics
 import Events
 import Gateway
 import Glibc
-import Journal
 import Logging
 import NIOCore
 import NIOPosix
@@ -100,69 +99,5 @@ private func run(
         return (.unavailable, "\(error)")
     } catch {
         return (.internalError, "\(error)")
-    }
-}
-
-/// The proxy as a service: made, reloaded and ended on the event loop, where everything it owns lives.
-private struct ProxyService: Service {
-    let resolution: Resolution
-    let surroundings: Surroundings
-    let instruments: Instruments
-    let sockets: InheritedSockets
-    let eventLoop: any EventLoop
-    let spawner: Spawner
-
-    func run() async throws {
-        // Before anybody is told that the proxy runs: from then on a reload may be asked for.
-        let hangups = await UnixSignalsSequence(trapping: .sighup)
-        let proxy = try await eventLoop.submit {
-            NIOLoopBound(
-                Proxy(
-                    resolution.configuration,
-                    eventLoop: eventLoop,
-                    spawner: spawner,
-                    instruments: instruments,
-                    sockets: sockets
-                ),
-                eventLoop: eventLoop
-            )
-        }.get()
-        try await eventLoop.flatSubmit { proxy.value.start() }.get()
-        do {
-            try await reload(on: hangups, proxy)
-        } catch {
-            try await eventLoop.submit { proxy.value.abandon() }.get()
-            throw error
-        }
-        try await eventLoop.flatSubmit { proxy.value.stop() }.get()
-    }
-
-    /// Reads the configuration again on every SIGHUP, and returns at the graceful shutdown.
-    private func reload(on hangups: UnixSignalsSequence, _ proxy: NIOLoopBound<Proxy>) async throws {
-        await cancelWhenGracefulShutdown {
-            var current = resolution
-            for await _ in hangups {
-                current = await reload(current, proxy)
-            }
-        }
-        try Task.checkCancellation()
-    }
-
-    private func reload(_ current: Resolution, _ proxy: NIOLoopBound<Proxy>) async -> Resolution {
-        try? await eventLoop.submit { instruments.serviceManager?.reloadBegan() }.get()
-        // Files are read where nothing waits for it.
-        let outcome = try? await instruments.slowWork.runIfActive { () -> Result<Reload, ConfigurationError> in
-            do throws(ConfigurationError) {
-                return .success(try Reload(from: current, surroundings))
-            } catch {
-                return .failure(error)
-            }
-        }
-        guard let outcome else { return current }
-        try? await eventLoop.submit {
-            proxy.value.reload(outcome, sockets: sockets)
-            instruments.serviceManager?.reloadEnded()
-        }.get()
-        return (try? outcome.get().resolution) ?? current
     }
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """SIGHUP: the configuration file is read again, and nobody who is connected notices."""
 
+import os
 import re
 import signal
 
@@ -366,3 +367,18 @@ def test_a_signal_while_it_stops(config):
     assert "result" in call.answer()
     assert running.wait() == 0
     assert running.event("proxy.stopped")["drained"] is True
+
+
+def test_a_file_that_cannot_be_read_to_its_end(config):
+    """A file on a disk that hangs: nothing else waits for it, and it is given up."""
+    started = config(queue=1)
+    running = started.proxy
+    started.path.unlink()
+    os.mkfifo(started.path)
+    running.signal(signal.SIGHUP)
+    for _ in range(3):
+        assert started.metric("mcp_proxy_queue_limit") == "1"
+    assert "within 10 s" in running.event("config.invalid")["problem"]
+    running.signal(signal.SIGHUP)
+    assert echo(running.session())
+    # And the end comes although the second reading still hangs: see the fixture.
