@@ -284,3 +284,30 @@ def test_a_socket_that_takes_nothing_holds_nothing_up(proxy, tmp_path, kind):
     running.stop()
     if full:
         full.close()
+
+
+# Notices that find no room, or come at the wrong time.
+
+
+def test_nothing_is_lost_when_the_queue_was_full(proxy, tmp_path):
+    """At boot, systemd may be slow to read; who was not heard then would wait for its READY for good."""
+    full = FullSocket(tmp_path / "full")
+    running = proxy(env={"NOTIFY_SOCKET": full.address})
+    heard = full.drain()
+    assert not any("READY=1" in said for said in heard)
+    eventually(lambda: heard.extend(full.drain()) or any("READY=1" in said for said in heard), what="READY")
+    running.signal(signal.SIGTERM)
+    running.wait()
+    heard += full.drain()
+    assert [said for said in heard if said.startswith("STOPPING=1")], heard
+    full.close()
+
+
+def test_a_reload_before_the_proxy_is_ready_says_nothing(proxy, notify, tmp_path):
+    gate = tmp_path / "gate"
+    running = proxy(child=gated(gate), env=to(notify), ready=False)
+    running.signal(signal.SIGHUP)
+    running.event("config.reloaded")
+    assert notify.found(READY="1") == notify.found(RELOADING="1") == []
+    gate.touch()
+    notify.wait(READY="1")

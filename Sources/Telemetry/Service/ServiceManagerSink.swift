@@ -17,6 +17,11 @@ package final class ServiceManagerSink: EventSink, @unchecked Sendable {
     static let readyAfter = TimeAmount.seconds(20)
     /// How often the status is told when it changed, and a long start prolonged.
     static let interval = TimeAmount.seconds(5)
+    /// How soon a notice that found no room is tried again, and how many may wait.
+    static let retryInterval = TimeAmount.milliseconds(100)
+    static let maxUnsent = 16
+    /// What a stop takes besides the time that calls are given.
+    static let stopReserve = TimeAmount.seconds(10)
 
     private let manager: ServiceManager
     private let eventLoop: any EventLoop
@@ -27,6 +32,9 @@ package final class ServiceManagerSink: EventSink, @unchecked Sendable {
     private var isStopping = false
     private var restarts = 0
     private var lastStatus = ""
+    /// Notices that systemd must not miss and whose queue had no room, oldest first.
+    private var unsent: [String] = []
+    private var isRetrying = false
 
     package init(_ manager: ServiceManager, eventLoop: any EventLoop, stopTimeout: TimeAmount) {
         self.manager = manager
@@ -48,7 +56,7 @@ package final class ServiceManagerSink: EventSink, @unchecked Sendable {
             becomeReady()
         case .proxyStopping:
             isStopping = true
-            let patience = (stopTimeout + .seconds(10)).microseconds
+            let patience = (stopTimeout + Self.stopReserve).microseconds
             notify("STOPPING=1", "STATUS=stopping", "EXTEND_TIMEOUT_USEC=\(patience)")
         default: break
         }
@@ -59,11 +67,15 @@ package final class ServiceManagerSink: EventSink, @unchecked Sendable {
 
     /// The configuration is being read again; `reloadEnded` follows.
     package func reloadBegan() {
+        guard isReady, !isStopping else { return }
         // systemd measures the reload by this clock (Type=notify-reload).
         notify("RELOADING=1", "MONOTONIC_USEC=\(NIODeadline.now().uptimeNanoseconds / 1000)")
     }
 
-    package func reloadEnded() { notify("READY=1") }
+    package func reloadEnded() {
+        guard isReady, !isStopping else { return }
+        notify("READY=1")
+    }
 
     private func becomeReady() {
         guard !isReady, !isStopping else { return }
@@ -76,10 +88,7 @@ package final class ServiceManagerSink: EventSink, @unchecked Sendable {
         guard !isStopping else { return }
         if !isReady { notify("EXTEND_TIMEOUT_USEC=\((2 * Self.interval).microseconds)") }
         let status = status()
-        if status != lastStatus {
-            lastStatus = status
-            notify(status)
-        }
+        if status != lastStatus, unsent.isEmpty, manager.notify(status) { lastStatus = status }
         eventLoop.assumeIsolated().scheduleTask(in: Self.interval) { self.tellStatus() }
     }
 
@@ -90,5 +99,21 @@ package final class ServiceManagerSink: EventSink, @unchecked Sendable {
             + " \(count(restarts, "restart"))"
     }
 
-    private func notify(_ lines: String...) { _ = manager.notify(lines.joined(separator: "\n")) }
+    /// Sends assignments, in order, now or as soon as there is room.
+    private func notify(_ lines: String...) {
+        unsent.append(lines.joined(separator: "\n"))
+        // Nobody may be listening at all.
+        if unsent.count > Self.maxUnsent { unsent.removeFirst() }
+        sendUnsent()
+    }
+
+    private func sendUnsent() {
+        while let notice = unsent.first, manager.notify(notice) { unsent.removeFirst() }
+        guard !unsent.isEmpty, !isRetrying else { return }
+        isRetrying = true
+        eventLoop.assumeIsolated().scheduleTask(in: Self.retryInterval) {
+            self.isRetrying = false
+            self.sendUnsent()
+        }
+    }
 }
