@@ -110,6 +110,8 @@ package final class LineWriter: Sendable {
                 var writable = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 poll(&writable, 1, -1)
             default:
+                let newline = UInt8(ascii: "\n")
+                droppedInAll.add(bytes.count { $0 == newline }, ordering: .relaxed)
                 return bytes.count
             }
         }

@@ -473,7 +473,7 @@ extension MetricDescription {
     static let logLinesDropped = MetricDescription(
         name: "mcp_proxy_log_lines_dropped_total",
         kind: .counter,
-        help: "Lines of the log on stderr that were dropped because stderr is read too slowly."
+        help: "Lines of the log on stderr that were dropped because stderr is read too slowly, or not at all."
     )
     static let spansExported = MetricDescription(
         name: "mcp_proxy_trace_spans_exported_total",
