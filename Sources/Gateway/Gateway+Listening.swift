@@ -70,11 +70,12 @@ extension Gateway {
     /// Removes the file of a Unix socket nobody listens on any more: a killed process leaves it behind, and binding
     /// would fail for ever.
     ///
-    /// Anything but a socket is left alone; binding reports it.
+    /// Anything but a socket is left alone, and is an error.
     private func removeStaleSocket(_ path: String) -> EventLoopFuture<Void> {
         var status = stat()
-        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else {
-            return self.eventLoop.makeSucceededVoidFuture()
+        guard lstat(path, &status) == 0 else { return self.eventLoop.makeSucceededVoidFuture() }
+        guard status.st_mode & S_IFMT == S_IFSOCK else {
+            return self.eventLoop.makeFailedFuture(BindError(address: .unix(path: path), cause: .badPath))
         }
         return ClientBootstrap(group: self.eventLoop).connect(unixDomainSocketPath: path)
             .flatMap { channel in

@@ -43,11 +43,10 @@ struct RequestTarget {
         return nil
     }
 
-    /// The values of every occurrence of a parameter whose own name may be percent-encoded, as that of `name[]` is.
+    /// The values of every occurrence of a parameter whose own name may be percent-encoded, as that of `name[]` is. A
+    /// value that can't be decoded reads as empty: it names nothing, and still counts.
     func queryValues(_ name: String) -> [String] {
-        self.parameters.compactMap { parameter, value in
-            Self.percentDecoded(parameter) == name ? Self.percentDecoded(value) : nil
-        }
+        self.parameters.filter { Self.percentDecoded($0.name) == name }.map { Self.percentDecoded($0.value) ?? "" }
     }
 
     private var parameters: [(name: Substring.UTF8View, value: Substring.UTF8View)] {

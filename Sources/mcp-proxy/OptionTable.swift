@@ -350,7 +350,7 @@ extension Option {
             default: "0",
             .observability,
             metavar: "SIZE",
-            "log so much of each message, secrets left out by name"
+            "log so much of each message, up to 4000; 0 is off"
         ),
         Option(
             .telemetry,

@@ -106,10 +106,13 @@ private let largestFile = 1 << 20
 
 private func systemError() -> String { String(cString: strerror(errno)) }
 
-/// Writes all of `text` to a descriptor. A reader that went away is no concern of the writer.
+/// Writes all of `text` to a descriptor. A reader that went away is no concern of the writer, and one that does not read
+/// is given half a second.
 func write(_ text: String, to descriptor: Int32) {
     var rest = Array(text.utf8)[...]
     while !rest.isEmpty {
+        var writable = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        guard poll(&writable, 1, 500) > 0 else { return }
         let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
         if count < 0, errno == EINTR { continue }
         guard count > 0 else { return }

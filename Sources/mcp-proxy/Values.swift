@@ -114,8 +114,10 @@ extension ValueKind {
         case .action: return "it without a value"
         case .integer(let range): return "a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .size(let range, let zeroIsOff):
-            return "a size such as 64K or 10MiB, from \(formatSize(range.lowerBound)) to below 2GiB"
-                + (zeroIsOff ? ", or 0 for no limit" : "")
+            let end = range.upperBound == Int(Int32.max) ? "below 2GiB" : formatSize(range.upperBound)
+            let examples = range.upperBound < 64 << 10 ? "500 or 2K" : "64K or 10MiB"
+            return "a size such as \(examples), from \(formatSize(range.lowerBound)) to \(end)"
+                + (zeroIsOff && range.lowerBound > 0 ? ", or 0 for no limit" : "")
         case .duration(let minimum, let zeroIsOff):
             return "a time such as 500ms, 30s, 5m or 1h (a bare number is milliseconds)"
                 + (zeroIsOff ? ", or 0 to turn it off" : minimum > 0 ? ", more than 0" : "")

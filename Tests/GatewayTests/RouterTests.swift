@@ -165,7 +165,7 @@ import Testing
         let expected = ScrapeRequest(
             accept: "text/plain;q=0.5,*/*",
             acceptEncoding: "deflate,gzip",
-            names: ["up", "mcp_proxy_requests_total"]
+            names: ["up", "mcp_proxy_requests_total", ""]
         )
         #expect(self.decide(.GET, target, headers, on: .admin).route == .metrics(expected))
     }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line of the real binary: what it accepts, and how it says what is wrong."""
 
+import os
 import socket
 import subprocess
 
@@ -79,6 +80,31 @@ def test_port_in_use():
         port = str(taken.getsockname()[1])
         line = one_line(run("--port", port, "--", FIXTURE), 69)
         assert port in line
+
+
+def test_an_admin_socket_where_a_file_is(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("mine", encoding="utf-8")
+    assert "not a socket" in one_line(run("--port", "0", "--admin-listen", f"unix:{file}", "--", FIXTURE), 69)
+    assert file.read_text(encoding="utf-8") == "mine"
+
+
+def test_the_error_of_a_size_names_what_will_do():
+    assert "to 4000" in one_line(run("--log-payloads", "64K", "--", FIXTURE), 64)
+
+
+def test_an_error_does_not_wait_for_a_stderr_that_nobody_reads():
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    try:
+        while True:
+            os.write(writer, b"x" * 4096)
+    except BlockingIOError:
+        os.set_blocking(writer, True)
+    with subprocess.Popen([PROXY, "--port", "none"], env=clean_environment(), stderr=writer) as process:
+        assert process.wait(10) == 64
+    os.close(reader)
+    os.close(writer)
 
 
 def test_a_bad_environment_variable():

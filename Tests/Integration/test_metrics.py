@@ -4,8 +4,10 @@
 import gzip
 import http.client
 import os
+import re
 import resource
 import socket
+import subprocess
 import threading
 import time
 
@@ -14,6 +16,7 @@ import pytest
 import metrics_catalogue
 from mcp_http import Http, text
 from processes import descriptors, eventually, resident_bytes
+from proxy_process import FIXTURE, PROXY, clean_environment
 from scrape import OPENMETRICS, TEXT, Page, scrape
 
 PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
@@ -391,3 +394,25 @@ def test_the_process(proxy):
     low = cpu()
     shown = scrape(running.http).value("process_cpu_seconds_total")
     assert low - 1 / ticks <= shown <= cpu() + 2 / ticks
+
+
+def test_lines_that_nobody_can_read_are_counted():
+    """With stderr gone there is no log, but a number that says so."""
+    reader, writer = os.pipe()
+    command = [PROXY, "--debug", "--log", "text", "--port", "0", "--", FIXTURE]
+    with subprocess.Popen(command, env=clean_environment(), stdin=subprocess.DEVNULL, stderr=writer) as process:
+        os.close(writer)
+        try:
+            log = b""
+            while not (found := re.search(rb"127\.0\.0\.1:(\d+)", log)):
+                log += os.read(reader, 4096)
+            os.close(reader)
+            http = Http(int(found[1]))
+            eventually(lambda: scrape(http).value("mcp_proxy_log_lines_dropped_total") > 3, what="lost lines")
+        finally:
+            process.terminate()
+        assert process.wait(20) == 0
+
+
+def test_a_name_that_cannot_be_decoded_names_nothing(proxy):
+    assert proxy().http.get("/metrics?name[]=%ff").body == b""
