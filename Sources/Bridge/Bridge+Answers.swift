@@ -47,6 +47,7 @@ extension Bridge {
             outcome: outcome,
             errorCode: errorCode,
             transport: session.transport,
+            revision: session.revision,
             requestBytes: call.requestBytes,
             responseBytes: message.readableBytes,
             arrived: call.arrived,

@@ -6,9 +6,12 @@ import NIOCore
 
 // Trace context: in with a client's request, out to the child. Without tracing, messages stay as they are, to the byte.
 extension Bridge {
-    /// Where a request stands in its trace; nil with tracing off.
+    /// Where a request stands in its trace; nil with tracing off. The message's own context is the parent, and what came
+    /// in headers beside it is linked (OpenTelemetry's conventions for MCP, "Context propagation").
     func trace(of incoming: Incoming) -> RequestTrace? {
-        configuration.startTrace?(incoming.contextInMessage ?? incoming.contextInHeaders)
+        guard let startTrace = configuration.startTrace else { return nil }
+        guard let parent = incoming.contextInMessage else { return startTrace(incoming.contextInHeaders, nil) }
+        return startTrace(parent, incoming.contextInHeaders == parent ? nil : incoming.contextInHeaders)
     }
 
     /// The request as the child gets it: with the proxy's span as the parent when the trace is recorded, with what

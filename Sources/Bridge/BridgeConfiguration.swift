@@ -70,7 +70,7 @@ package struct BridgeConfiguration: Sendable {
     /// How many bytes of each message are told in events; 0 for none at all.
     package var payloadBytes = 0
     /// Gives a request its place in its trace, or in a new one; nil when nothing is traced.
-    package var startTrace: (@Sendable (_ parent: TraceContext?) -> RequestTrace)?
+    package var startTrace: (@Sendable (_ parent: TraceContext?, _ link: TraceContext?) -> RequestTrace)?
 
     package init() {}
 }

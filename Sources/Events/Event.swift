@@ -251,6 +251,8 @@ package enum Event: Sendable {
         /// The JSON-RPC error code, when the answer was an error.
         package var errorCode: Int?
         package var transport: Transport
+        /// The protocol revision the client speaks.
+        package var revision: Revision
         /// The message's size as it came in, and the answer's as it went out, in bytes.
         package var requestBytes: Int
         package var responseBytes: Int
@@ -273,6 +275,7 @@ package enum Event: Sendable {
             outcome: Outcome,
             errorCode: Int?,
             transport: Transport,
+            revision: Revision,
             requestBytes: Int,
             responseBytes: Int,
             arrived: NIODeadline,
@@ -285,6 +288,7 @@ package enum Event: Sendable {
             self.outcome = outcome
             self.errorCode = errorCode
             self.transport = transport
+            self.revision = revision
             self.requestBytes = requestBytes
             self.responseBytes = responseBytes
             self.arrived = arrived

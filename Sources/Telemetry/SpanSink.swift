@@ -20,7 +20,8 @@ package struct SpanSink: EventSink {
             method: request.method,
             target: request.name?.text,
             errorType: error == .none ? nil : error.rawValue,
-            errorCode: request.errorCode
+            errorCode: request.errorCode,
+            revision: request.revision
         )
         let wall = WallAnchor.now()
         let call = Span(
@@ -33,6 +34,7 @@ package struct SpanSink: EventSink {
             startUnixNanoseconds: wall.unixNanoseconds(request.arrived),
             endUnixNanoseconds: wall.unixNanoseconds(request.finished),
             attributes: operation.serverAttributes,
+            link: trace.link,
             isError: error != .none
         )
         exporter.export(call)
@@ -44,6 +46,7 @@ package struct SpanSink: EventSink {
         work.startUnixNanoseconds = wall.unixNanoseconds(sent)
         work.endUnixNanoseconds = wall.unixNanoseconds(request.answered ?? request.finished)
         work.attributes = operation.clientAttributes
+        work.link = nil
         exporter.export(work)
     }
 }

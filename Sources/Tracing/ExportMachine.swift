@@ -65,12 +65,10 @@ struct ExportMachine {
     /// A span ended.
     mutating func add(_ span: Span, now: NIODeadline) {
         if case .stopped = delivery {
-            tally.droppedUnsent += 1
-            return
+            return tally.lose(1, .sendFailed)
         }
         guard waiting.count < settings.queue else {
-            tally.droppedQueueFull += 1
-            return
+            return tally.lose(1, .queueFull)
         }
         if waiting.isEmpty { dueAt = now + settings.delay }
         waiting.append(span)
@@ -81,20 +79,20 @@ struct ExportMachine {
     mutating func replied(_ reply: ExportReply, now: NIODeadline) {
         // After the end, what was under way has been counted as lost.
         guard case .underWay(let count, let attempt) = delivery else { return }
-        tally.lastFailure = reply.failure
+        if let failure = reply.failure { tally.failures[failure, default: 0] += 1 }
         delivery = .idle
         if case .answered(200...299, _, let rejected) = reply {
             let rejected = min(max(rejected, 0), count)
             tally.exported += count - rejected
-            tally.droppedRejected += rejected
+            tally.lose(rejected, .rejected)
         } else if !reply.isWorthRetrying {
-            tally.droppedRejected += count
+            tally.lose(count, .rejected)
         } else {
             pausedUntil = now + backoff(after: attempt, reply)
             if attempt < Self.maximumAttempts, stopBy == nil {
                 delivery = .backingOff(count: count, attempt: attempt)
             } else {
-                tally.droppedUnsent += count
+                tally.lose(count, .sendFailed)
             }
         }
     }
@@ -156,7 +154,7 @@ struct ExportMachine {
     }
 
     private mutating func finish(losing count: Int) -> Action {
-        tally.droppedUnsent += count + waiting.count
+        tally.lose(count + waiting.count, .sendFailed)
         waiting = []
         tally.waiting = 0
         delivery = .stopped

@@ -2,7 +2,7 @@
 
 package import NIOCore
 
-/// Why the last export did not go as it should. The raw values are part of the product's interface: add, never rename.
+/// Why an attempt to export did not go as it should. The raw values are part of the product's interface: add, never rename.
 package enum ExportFailure: String, CaseIterable, Sendable {
     /// No connection: the name is unknown, nobody listens, or the network is down.
     case unreachable

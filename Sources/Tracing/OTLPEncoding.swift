@@ -53,7 +53,6 @@ extension Span.Kind {
     /// The number of `SpanKind` in trace.proto.
     var number: Int {
         switch self {
-        case .internal: 1
         case .server: 2
         case .client: 3
         }

@@ -56,31 +56,16 @@ extension ByteBuffer {
         writeString(String(span.endUnixNanoseconds))
         writeStaticString("\",\"attributes\":")
         writeArray(span.attributes) { $0.write($1) }
-        if !span.events.isEmpty {
-            writeStaticString(",\"events\":")
-            writeArray(span.events) { $0.write($1) }
-        }
-        if !span.links.isEmpty {
-            writeStaticString(",\"links\":")
-            writeArray(span.links) { $0.write($1) }
+        if let link = span.link {
+            writeStaticString(",\"links\":[")
+            write(link)
+            writeStaticString("]")
         }
         if span.isError {
             writeStaticString(",\"status\":{\"code\":")
             writeString(String(errorStatusCode))
-            if !span.statusMessage.isEmpty {
-                writeStaticString(",\"message\":")
-                writeJSONString(span.statusMessage)
-            }
             writeStaticString("}")
         }
-        writeStaticString("}")
-    }
-
-    private mutating func write(_ event: Span.Event) {
-        writeStaticString("{\"timeUnixNano\":\"")
-        writeString(String(event.unixNanoseconds))
-        writeStaticString("\",\"name\":")
-        writeJSONString(event.name)
         writeStaticString("}")
     }
 
@@ -107,22 +92,8 @@ extension ByteBuffer {
     fileprivate mutating func write(_ attribute: Attribute) {
         writeStaticString("{\"key\":")
         writeJSONString(attribute.key)
-        writeStaticString(",\"value\":{")
-        switch attribute.value {
-        case .string(let text):
-            writeStaticString("\"stringValue\":")
-            writeJSONString(text)
-        case .int(let number):
-            writeStaticString("\"intValue\":\"")
-            writeString(String(number))
-            writeStaticString("\"")
-        case .bool(let flag):
-            writeStaticString("\"boolValue\":")
-            writeString(flag ? "true" : "false")
-        case .double(let number):
-            writeStaticString("\"doubleValue\":")
-            writeString(jsonNumber(number))
-        }
+        writeStaticString(",\"value\":{\"stringValue\":")
+        writeJSONString(attribute.value)
         writeStaticString("}}")
     }
 
@@ -137,11 +108,4 @@ extension ByteBuffer {
         }
         writeStaticString("]")
     }
-}
-
-/// As the JSON mapping of Protocol Buffers has it: what JSON has no number for is a string.
-private func jsonNumber(_ number: Double) -> String {
-    if number.isNaN { return "\"NaN\"" }
-    if number.isInfinite { return number < 0 ? "\"-Infinity\"" : "\"Infinity\"" }
-    return number.description
 }

@@ -37,13 +37,7 @@ extension ProtobufWriter {
         fixed64(7, span.startUnixNanoseconds)
         fixed64(8, span.endUnixNanoseconds)
         attributes(9, span.attributes)
-        for event in span.events {
-            message(11) { inner in
-                inner.fixed64(1, event.unixNanoseconds)
-                inner.string(2, event.name)
-            }
-        }
-        for link in span.links {
+        if let link = span.link {
             message(13) { inner in
                 inner.bigEndian(1, link.traceID.high, link.traceID.low)
                 inner.bigEndian(2, link.spanID.value)
@@ -52,10 +46,7 @@ extension ProtobufWriter {
             }
         }
         if span.isError {
-            message(15) { status in
-                if !span.statusMessage.isEmpty { status.string(2, span.statusMessage) }
-                status.uint64(3, UInt64(errorStatusCode))
-            }
+            message(15) { $0.uint64(3, UInt64(errorStatusCode)) }
         }
         fixed32(16, span.flags)
     }
@@ -75,14 +66,7 @@ extension ProtobufWriter {
         for attribute in list {
             message(field) { pair in
                 pair.string(1, attribute.key)
-                pair.message(2) { value in
-                    switch attribute.value {
-                    case .string(let text): value.string(1, text)
-                    case .bool(let flag): value.uint64(2, flag ? 1 : 0)
-                    case .int(let number): value.uint64(3, UInt64(bitPattern: Int64(number)))
-                    case .double(let number): value.double(4, number)
-                    }
-                }
+                pair.message(2) { $0.string(1, attribute.value) }
             }
         }
     }

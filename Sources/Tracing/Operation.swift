@@ -18,15 +18,15 @@ package struct Operation: Sendable {
     package var errorType: String?
     /// The code of the JSON-RPC error that was the answer.
     package var errorCode: Int?
-    /// The revision of the protocol.
-    package var revision: String?
+    /// The protocol revision the client speaks.
+    package var revision: Revision
 
     package init(
         method: Method,
         target: String? = nil,
         errorType: String? = nil,
         errorCode: Int? = nil,
-        revision: String? = nil
+        revision: Revision
     ) {
         self.method = method
         self.target = target.map { $0.prefix(bytes: Operation.textCap) }
@@ -42,7 +42,7 @@ package struct Operation: Sendable {
 
     /// For the `server` span, of the call as the client made it over HTTP.
     package var serverAttributes: [Attribute] {
-        attributes(transport: "tcp") + [Attribute("network.protocol.name", .string("http"))]
+        attributes(transport: "tcp") + [Attribute("network.protocol.name", "http")]
     }
 
     /// For the `client` span, of the call as the child got it over its pipes.
@@ -50,16 +50,16 @@ package struct Operation: Sendable {
 
     private func attributes(transport: String) -> [Attribute] {
         var list = [
-            Attribute("mcp.method.name", .string(method.rawValue)),
-            Attribute("network.transport", .string(transport)),
+            Attribute("mcp.method.name", method.rawValue),
+            Attribute("mcp.protocol.version", revision.rawValue),
+            Attribute("network.transport", transport),
         ]
-        if method == .toolsCall { list.append(Attribute("gen_ai.operation.name", .string("execute_tool"))) }
+        if method == .toolsCall { list.append(Attribute("gen_ai.operation.name", "execute_tool")) }
         if let target {
-            list.append(Attribute(method == .promptsGet ? "gen_ai.prompt.name" : "gen_ai.tool.name", .string(target)))
+            list.append(Attribute(method == .promptsGet ? "gen_ai.prompt.name" : "gen_ai.tool.name", target))
         }
-        if let revision { list.append(Attribute("mcp.protocol.version", .string(revision))) }
-        if let errorType { list.append(Attribute("error.type", .string(errorType))) }
-        if let errorCode { list.append(Attribute("rpc.response.status_code", .string(String(errorCode)))) }
+        if let errorType { list.append(Attribute("error.type", errorType)) }
+        if let errorCode { list.append(Attribute("rpc.response.status_code", String(errorCode))) }
         return list
     }
 }

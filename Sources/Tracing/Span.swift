@@ -4,19 +4,11 @@ package import Events
 
 /// A named fact about a span, or about the process that recorded it.
 package struct Attribute: Sendable, Equatable {
-    /// What an attribute can hold.
-    package enum Value: Sendable, Equatable {
-        case string(String)
-        case int(Int)
-        case bool(Bool)
-        case double(Double)
-    }
-
     /// Dotted, such as `mcp.method.name`.
     package let key: String
-    package let value: Value
+    package let value: String
 
-    package init(_ key: String, _ value: Value) {
+    package init(_ key: String, _ value: String) {
         self.key = key
         self.value = value
     }
@@ -26,23 +18,10 @@ package struct Attribute: Sendable, Equatable {
 package struct Span: Sendable, Equatable {
     /// Whose side of a call it tells.
     package enum Kind: Sendable, Equatable {
-        case `internal`
         /// A call that came in.
         case server
         /// A call that went out.
         case client
-    }
-
-    /// Something that happened at one moment of the span.
-    package struct Event: Sendable, Equatable {
-        package let name: String
-        /// Since 1970-01-01T00:00:00Z.
-        package let unixNanoseconds: UInt64
-
-        package init(_ name: String, unixNanoseconds: UInt64) {
-            self.name = name
-            self.unixNanoseconds = unixNanoseconds
-        }
     }
 
     package var traceID: TraceID
@@ -57,12 +36,9 @@ package struct Span: Sendable, Equatable {
     package var startUnixNanoseconds: UInt64
     package var endUnixNanoseconds: UInt64
     package var attributes: [Attribute]
-    /// Contexts that have to do with the span without being its parent.
-    package var links: [TraceContext]
-    package var events: [Event]
+    /// A context that has to do with the span without being its parent.
+    package var link: TraceContext?
     package var isError: Bool
-    /// What went wrong, for people; empty unless `isError`.
-    package var statusMessage: String
 
     package init(
         traceID: TraceID,
@@ -74,10 +50,8 @@ package struct Span: Sendable, Equatable {
         startUnixNanoseconds: UInt64,
         endUnixNanoseconds: UInt64,
         attributes: [Attribute] = [],
-        links: [TraceContext] = [],
-        events: [Event] = [],
-        isError: Bool = false,
-        statusMessage: String = ""
+        link: TraceContext? = nil,
+        isError: Bool = false
     ) {
         self.traceID = traceID
         self.spanID = spanID
@@ -88,10 +62,8 @@ package struct Span: Sendable, Equatable {
         self.startUnixNanoseconds = startUnixNanoseconds
         self.endUnixNanoseconds = endUnixNanoseconds
         self.attributes = attributes
-        self.links = links
-        self.events = events
+        self.link = link
         self.isError = isError
-        self.statusMessage = statusMessage
     }
 
     /// The flags word of OTLP: sampled, as every exported span is, and whether the parent lives in another process

@@ -42,7 +42,6 @@ package final class SpanExporter: Sendable {
     private let eventLoop: any EventLoop
     private let transport: any SpanTransport
     private let state: NIOLoopBoundBox<State>
-    private let counters = ExportCounters()
 
     /// - Parameters:
     ///   - eventLoop: where `export` is called.
@@ -67,8 +66,8 @@ package final class SpanExporter: Sendable {
         self.state = .makeBoxSendingValue(State(machine: machine(), timeout: timeout), eventLoop: eventLoop)
     }
 
-    /// What became of the spans so far. On any thread.
-    package var tally: ExportTally { counters.load() }
+    /// What became of the spans so far. On the event loop only.
+    package var tally: ExportTally { state.value.machine.tally }
 
     /// Takes a finished span of a sampled trace. On the event loop only.
     package func export(_ span: Span) {
@@ -97,10 +96,7 @@ package final class SpanExporter: Sendable {
     // MARK: On the event loop
 
     private func proceed(_ now: NIODeadline) {
-        let action = state.value.machine.next(now: now)
-        // Before anybody is told: who waits for the end reads the tally next.
-        counters.store(state.value.machine.tally)
-        switch action {
+        switch state.value.machine.next(now: now) {
         case .send(let spans):
             transport.encode(spans).hop(to: eventLoop).whenSuccess { body in
                 // It may have been given up meanwhile.

@@ -39,9 +39,8 @@ package struct TracingConfiguration: Sendable, Equatable {
     }
 
     /// - Parameter environment: of the process.
-    /// - Parameter gzipAvailable: whether the exporter is given a way to compress.
     /// - Returns: nil if tracing is off, which it is unless an endpoint is set.
-    package init?(environment: [String: String], gzipAvailable: Bool = false) throws(TracingConfigurationError) {
+    package init?(environment: [String: String]) throws(TracingConfigurationError) {
         let variables = Variables(environment)
         guard let endpointVariable = variables.endpoint,
             variables["OTEL_SDK_DISABLED"]?.value.lowercased() != "true",
@@ -49,7 +48,7 @@ package struct TracingConfiguration: Sendable, Equatable {
         else { return nil }
         endpoint = try Endpoint(endpointVariable, isBase: endpointVariable.name == Variables.baseEndpoint)
         encoding = try variables.encoding()
-        isCompressed = try variables.isCompressed(gzipAvailable: gzipAvailable)
+        isCompressed = try variables.isCompressed()
         headers = try variables.headers()
         timeout = .milliseconds(Int64(try variables.exporterSetting("TIMEOUT")?.integer(1...600_000) ?? 10_000))
         batches = try variables.batches()
@@ -61,7 +60,7 @@ package struct TracingConfiguration: Sendable, Equatable {
     ///
     /// - Parameter known: the program's attributes, `service.name` excepted.
     package func source(program: String, version: String, known: [Attribute]) -> SpanSource {
-        var attributes = [Attribute("service.name", .string(program)), Attribute("service.version", .string(version))]
+        var attributes = [Attribute("service.name", program), Attribute("service.version", version)]
         for attribute in known + resource {
             attributes.removeAll { $0.key == attribute.key }
             attributes.append(attribute)

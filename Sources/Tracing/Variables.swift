@@ -82,11 +82,10 @@ struct Variables {
         )
     }
 
-    func isCompressed(gzipAvailable: Bool) throws(TracingConfigurationError) -> Bool {
+    func isCompressed() throws(TracingConfigurationError) -> Bool {
         guard let variable = exporterSetting("COMPRESSION"), variable.value != "none" else { return false }
-        if gzipAvailable, variable.value == "gzip" { return true }
-        let remedy = gzipAvailable ? "set it to gzip or none" : "set it to none"
-        throw variable.error("is \(quoted(variable.value))", remedy)
+        if variable.value == "gzip" { return true }
+        throw variable.error("is \(quoted(variable.value))", "set it to gzip or none")
     }
 
     func headers() throws(TracingConfigurationError) -> [TracingConfiguration.Header] {
@@ -155,7 +154,7 @@ struct Variables {
             attributes.removeAll { $0.key == "service.name" }
             attributes.append(("service.name", name.value))
         }
-        return attributes.map { Attribute($0.key, .string($0.value)) }
+        return attributes.map { Attribute($0.key, $0.value) }
     }
 }
 

@@ -84,15 +84,7 @@ struct Instruments: Sendable {
         case .stderr(let sink, _): metrics.telemetry.refresh(logLinesDropped: sink.droppedLines)
         case .journal(let sink): sink.refreshMetrics()
         }
-        if let tally = tracing?.exporter.tally {
-            metrics.telemetry.refresh(
-                spansExported: tally.exported,
-                dropped: [
-                    ("queue_full", tally.droppedQueueFull), ("send_failed", tally.droppedUnsent),
-                    ("rejected", tally.droppedRejected),
-                ]
-            )
-        }
+        if let exporter = tracing?.exporter { metrics.telemetry.refresh(exporter.tally) }
     }
 
     /// Writes out what is left, within a bound. After the last event.

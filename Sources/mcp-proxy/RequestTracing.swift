@@ -22,7 +22,7 @@ struct RequestTracing: Sendable {
     ) throws(ConfigurationError) {
         let wishes: TracingConfiguration?
         do throws(TracingConfigurationError) {
-            wishes = try TracingConfiguration(environment: surroundings.environment, gzipAvailable: true)
+            wishes = try TracingConfiguration(environment: surroundings.environment)
         } catch {
             throw ConfigurationError(.configuration, "\(error.variable) \(error.problem)", error.remedy)
         }
@@ -31,8 +31,8 @@ struct RequestTracing: Sendable {
             program: Product.name,
             version: Product.version,
             known: [
-                Attribute("service.instance.id", .string(surroundings.instanceID)),
-                Attribute("mcp.server.name", .string(configuration.name)),
+                Attribute("service.instance.id", surroundings.instanceID),
+                Attribute("mcp.server.name", configuration.name),
             ]
         )
         let client = OTLPClient(wishes, source: source, eventLoop: eventLoop, threads: slowWork) { body in
@@ -49,13 +49,14 @@ struct RequestTracing: Sendable {
     }
 
     /// Gives a request its place in the trace of its client, or in a new one.
-    @Sendable func start(_ parent: TraceContext?) -> RequestTrace {
+    @Sendable func start(_ parent: TraceContext?, _ link: TraceContext?) -> RequestTrace {
         var random = SystemRandomNumberGenerator()
         let traceID = parent?.traceID ?? TraceID.random(using: &random)
         let isSampled = sampler.decision(parent: parent, traceID: traceID)
         let spanID = SpanID.random(using: &random)
         return RequestTrace(
             parent: parent,
+            link: link,
             server: parent?.child(spanID, isSampled: isSampled)
                 ?? TraceContext(traceID: traceID, spanID: spanID, isSampled: isSampled),
             upstream: SpanID.random(using: &random)

@@ -20,9 +20,10 @@ private let ourUpstream = SpanID(0xbb)!
 private let newTrace = TraceID(high: 0x0af7_6519_16cd_43dd, low: 0x8448_eb21_1c80_319c)!
 
 /// Records a trace if its parent does, and traces without a parent always.
-@Sendable private func start(_ parent: TraceContext?) -> RequestTrace {
+@Sendable private func start(_ parent: TraceContext?, _ link: TraceContext?) -> RequestTrace {
     RequestTrace(
         parent: parent,
+        link: link,
         server: parent?.child(ourServer, isSampled: parent?.isSampled ?? true)
             ?? TraceContext(traceID: newTrace, spanID: ourServer, isSampled: true),
         upstream: ourUpstream
@@ -85,6 +86,20 @@ struct TracingTests {
         #expect(known.parent?.traceparent == parent)
         #expect(known.server.spanID == ourServer)
         #expect(known.upstream == ourUpstream)
+    }
+
+    @Test(
+        "what came in headers beside the message's own context is linked",
+        arguments: [(parent, unsampled, unsampled), (parent, parent, nil), (nil, parent, nil), (parent, nil, nil)]
+            as [(String?, String?, String?)]
+    )
+    func links(message: String?, header: String?, link: String?) throws {
+        let meta = message.map { #"{"_meta":{"traceparent":"\#($0)"}}"# } ?? "{}"
+        let (line, world) = try sent(request(meta), header: header)
+        world.childSays(result(line.id))
+        let known = try #require(world.finished.last?.trace)
+        #expect(known.parent?.traceparent == parent)
+        #expect(known.link?.traceparent == link)
     }
 
     @Test("without tracing every byte stays, whatever it says of traces")

@@ -120,6 +120,9 @@ def test_the_client_is_the_parent(traced, collector, trace, place):
     assert client.parent_span_id == server.span_id
     passed_on = meta_of(trace.wait("tools/call"))
     assert passed_on["traceparent"] == f"00-{TRACE_ID}-{client.span_id.hex()}-01"
+    # What came in headers is not lost when the message names another parent.
+    linked = [link.trace_id.hex() for link in server.links]
+    assert linked == ([OTHER[3:35]] if place == "both" else []) and not client.links
     if place in ("message", "header"):
         assert server.trace_state == "a=1,b=2" == passed_on["tracestate"]
 
@@ -290,6 +293,7 @@ def test_spans_of_a_call(traced, collector, encoding):
     assert server.flags == 0x301 and client.flags == 0x101
     assert client.trace_id == server.trace_id and client.parent_span_id == server.span_id != client.span_id
     common = {"mcp.method.name": "tools/call", "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "sleep"}
+    common["mcp.protocol.version"] = "2025-11-25"
     shown = attributes(server)
     assert shown == {**shown, **common, "network.transport": "tcp", "network.protocol.name": "http"}
     assert attributes(client) == {**attributes(client), **common, "network.transport": "pipe"}

@@ -20,6 +20,10 @@ def metric(running, series):
     return int(re.search(rf"^{re.escape(series)} (\d+)$", page, re.MULTILINE).group(1))
 
 
+def failures(running, reason):
+    return metric(running, f'mcp_proxy_trace_export_failures_total{{reason="{reason}"}}')
+
+
 def exported(running):
     return metric(running, "mcp_proxy_trace_spans_exported_total")
 
@@ -109,11 +113,20 @@ def test_retry_after(traced, collector):
     assert all(dropped(running, reason) == 0 for reason in ("queue_full", "rejected", "send_failed"))
 
 
-@pytest.mark.parametrize("step", [closing, answering(429), answering(502), answering(504)])
-def test_what_may_pass_is_tried_again(traced, collector, step):
+@pytest.mark.parametrize(
+    "step, reason",
+    [
+        (closing, "connection_closed"),
+        (answering(429), "throttled"),
+        (answering(502), "unavailable"),
+        (answering(504), "unavailable"),
+    ],
+)
+def test_what_may_pass_is_tried_again(traced, collector, step, reason):
     running = traced(collector(step, answering(200)).url)
     running.session()
     eventually(lambda: exported(running) == 1)
+    assert failures(running, reason) == 1
     assert dropped(running, "rejected") == 0
 
 
@@ -122,15 +135,19 @@ def test_a_slow_collector(traced, collector):
     session = running.session()
     assert call(session, CALLS) < 0.9
     eventually(lambda: exported(running) == SPANS)
+    assert failures(running, "timeout") == 1
     assert dropped(running, "queue_full") == 0
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 500])
-def test_what_is_refused_is_counted_and_not_repeated(traced, collector, status):
+@pytest.mark.parametrize(
+    "status, reason", [(400, "refused"), (401, "unauthorized"), (404, "not_found"), (500, "refused")]
+)
+def test_what_is_refused_is_counted_and_not_repeated(traced, collector, status, reason):
     refusing = collector(answering(status), answering(200))
     running = traced(refusing.url)
     session = running.session()
     eventually(lambda: dropped(running, "rejected") == 1)
+    assert failures(running, reason) == 1
     assert call(session, 1) < 1
     eventually(lambda: exported(running) == 2)
     assert len({each.body for each in refusing.exports}) == len(refusing.exports)
@@ -141,9 +158,12 @@ def test_a_collector_that_comes_later(traced, collector):
     running = traced(f"http://127.0.0.1:{port}")
     assert call(running.session(), CALLS) < 0.9
     assert exported(running) == 0
+    eventually(lambda: failures(running, "unreachable") > 0)
+    assert metric(running, "mcp_proxy_trace_queue_spans") > 0
     later = collector(port=port)
     eventually(lambda: exported(running) == SPANS)
     assert len(later.spans) == SPANS
+    assert metric(running, "mcp_proxy_trace_queue_spans") == 0
 
 
 def test_exports_add_up(traced, collector):

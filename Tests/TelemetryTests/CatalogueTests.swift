@@ -2,9 +2,11 @@
 
 import Events
 import Foundation
+import Journal
 import MCP
 import Prometheus
 import Testing
+import Tracing
 
 @testable import Telemetry
 
@@ -33,6 +35,9 @@ import Testing
             (Self.values(.httpDuration, "http_route"), HTTPRoute.allCases.map(\.rawValue)),
             (Self.values(.upstreamLogMessages, "level"), LogLevel.allCases.map(\.rawValue) + ["_OTHER"]),
             (Self.values(.serverOperationDuration, "error_type"), ErrorType.allCases.map(\.rawValue)),
+            (Self.values(.spansDropped, "reason"), SpanLoss.allCases.map(\.rawValue)),
+            (Self.values(.exportFailures, "reason"), ExportFailure.allCases.map(\.rawValue)),
+            (Self.values(.journalDropped, "reason"), JournalWriter.LossReason.allCases.map(\.rawValue)),
             (Self.values(.events, "event"), EventKind.allCases.map(\.rawValue)),
             (Self.values(.journalEvents, "priority"), Severity.allCases.map { String($0.rawValue) }),
         ]

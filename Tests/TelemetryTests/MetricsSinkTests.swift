@@ -5,6 +5,7 @@ import MCP
 import NIOCore
 import Prometheus
 import Testing
+import Tracing
 
 @testable import Telemetry
 
@@ -80,7 +81,12 @@ struct Page {
         telemetry.suppressed(.requestCompleted)
         telemetry.sentToJournal(nanoseconds: 1)
         telemetry.refresh(logLinesDropped: 1)
-        telemetry.refresh(spansExported: 1, dropped: [("queue_full", 1)])
+        var spans = ExportTally()
+        spans.exported = 1
+        spans.waiting = 1
+        spans.dropped[.queueFull] = 1
+        spans.failures[.timeout] = 1
+        telemetry.refresh(spans)
         let page = Page(sink)
         // Fed by the journal's writer, by the registry itself when a limit is exceeded, or by a limit nobody set.
         let elsewhere: Set = [

@@ -16,7 +16,7 @@ import Testing
     ) throws -> OTLPClient {
         let endpoint = ["OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:\(port)/base"]
         let configuration = try #require(
-            try TracingConfiguration(environment: endpoint.merging(environment) { $1 }, gzipAvailable: true)
+            try TracingConfiguration(environment: endpoint.merging(environment) { $1 })
         )
         return OTLPClient(
             configuration,

@@ -14,34 +14,21 @@ import Testing
                 {"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"s"}}]},\
                 "scopeSpans":[{"scope":{"name":"mcp-proxy","version":"1"},"spans":[\
                 {"traceId":"00000000000000000000000000000001","spanId":"0000000000000001","flags":257,\
-                "name":"ping","kind":1,"startTimeUnixNano":"1700000000000000000",\
+                "name":"ping","kind":3,"startTimeUnixNano":"1700000000000000000",\
                 "endTimeUnixNano":"1700000000000000001","attributes":[]},\
                 {"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331",\
                 "parentSpanId":"00f067aa0ba902b7","traceState":"a=1","flags":769,\
                 "name":"tools/call \\"q\\"\\u0001\\\\é","kind":2,"startTimeUnixNano":"1700000000000000001",\
                 "endTimeUnixNano":"18446744073709551615","attributes":[\
-                {"key":"text","value":{"stringValue":"x\\ny"}},{"key":"negative","value":{"intValue":"-2"}},\
-                {"key":"yes","value":{"boolValue":true}},{"key":"ratio","value":{"doubleValue":0.5}}],\
-                "events":[{"timeUnixNano":"7","name":"sent"}],\
+                {"key":"text","value":{"stringValue":"x\\ny"}},{"key":"other","value":{"stringValue":"z"}}],\
                 "links":[{"traceId":"00000000000000010000000000000002","spanId":"0000000000000003",\
                 "traceState":"b=2","flags":769}],\
-                "status":{"code":2,"message":"timeout"}}]}]}]}
+                "status":{"code":2}}]}]}]}
                 """
         )
     }
 
-    @Test(arguments: [
-        (Double.nan, "\"NaN\""), (.infinity, "\"Infinity\""), (-.infinity, "\"-Infinity\""), (1e-9, "1e-09"),
-        (3, "3.0"),
-    ])
-    func writesNumbersJSONHasNoneFor(_ number: Double, _ expected: String) throws {
-        var span = try plainSpan()
-        span.attributes = [Attribute("d", .double(number))]
-        let json = String(buffer: OTLPEncoding.json.encode([span], from: sampleSource))
-        #expect(json.contains("{\"doubleValue\":\(expected)}"))
-    }
-
-    @Test(arguments: [(Span.Kind.server, 0x301), (.client, 0x101), (.internal, 0x101)])
+    @Test(arguments: [(Span.Kind.server, 0x301), (.client, 0x101)])
     func onlyTheParentOfACallThatCameInIsElsewhere(_ kind: Span.Kind, _ flags: Int) throws {
         var span = try plainSpan()
         span.parentSpanID = SpanID(9)
@@ -67,7 +54,7 @@ import Testing
         #expect(plain.bytes(2) == [0, 0, 0, 0, 0, 0, 0, 1])
         #expect(plain.bytes(3) == nil)
         #expect(plain.bytes(4) == nil)
-        #expect(plain.number(6) == 1)
+        #expect(plain.number(6) == 3)
         #expect(plain.bytes(15) == nil)
         #expect(plain.number(16) == 0x101)
 
@@ -81,22 +68,15 @@ import Testing
         #expect(full.number(8) == .max)
         #expect(full.number(16) == 0x301)
         let values = try full.messages(9).map { try $0.only(2) }
-        #expect(try full.messages(9).map { try $0.text(1) } == ["text", "negative", "yes", "ratio"])
+        #expect(try full.messages(9).map { try $0.text(1) } == ["text", "other"])
         #expect(try values[0].text(1) == "x\ny")
-        #expect(values[1].number(3).map { Int64(bitPattern: $0) } == -2)
-        #expect(values[2].number(2) == 1)
-        #expect(values[3].number(4) == (0.5).bitPattern)
-        let event = try full.only(11)
-        #expect(event.number(1) == 7)
-        #expect(try event.text(2) == "sent")
+        #expect(try values[1].text(1) == "z")
         let link = try full.only(13)
         #expect(link.bytes(1)?.count == 16)
         #expect(link.bytes(2) == [0, 0, 0, 0, 0, 0, 0, 3])
         #expect(try link.text(3) == "b=2")
         #expect(link.number(6) == 0x301)
-        let status = try full.only(15)
-        #expect(try status.text(2) == "timeout")
-        #expect(status.number(3) == 2)
+        #expect(try full.only(15).number(3) == 2)
     }
 
     @Test(arguments: [

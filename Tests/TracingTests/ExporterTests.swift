@@ -95,10 +95,10 @@ import Testing
         let bench = Bench()
         try bench.export(1...20)
         #expect(bench.tally.waiting == 10)
-        #expect(bench.tally.droppedQueueFull == 6)
+        #expect(bench.tally.dropped[.queueFull] == 6)
         try bench.answer(ok)
         try bench.export(21...21)
-        #expect(bench.tally.droppedQueueFull == 6)
+        #expect(bench.tally.dropped[.queueFull] == 6)
         try bench.answer(ok)
         #expect(bench.requests.map { $0.first } == [1, 5, 9])
         #expect(bench.requests.last == [9, 10, 11, 12])
@@ -111,10 +111,11 @@ import Testing
     func triesAgainAndAgainWithLongerPauses(_ reply: ExportReply) throws {
         let bench = Bench()
         try bench.export(1...4)
+        let failure = try #require(reply.failure)
         var pause: TimeAmount = .seconds(1)
         for attempt in 1..<ExportMachine.maximumAttempts {
             try bench.answer(reply)
-            #expect(bench.tally.lastFailure == reply.failure)
+            #expect(bench.tally.failures[failure] == attempt)
             bench.loop.advanceTime(by: .nanoseconds(pause.nanoseconds * 8 / 10 - 1))
             #expect(bench.requests.count == attempt)
             bench.loop.advanceTime(by: .nanoseconds(pause.nanoseconds * 4 / 10 + 1))
@@ -124,9 +125,9 @@ import Testing
         #expect(bench.requests.allSatisfy { $0 == [1, 2, 3, 4] })
         // It is written down once.
         #expect(bench.collector.encodings == 1)
-        #expect(bench.tally.droppedUnsent == 0)
+        #expect(bench.tally.dropped[.sendFailed] == 0)
         try bench.answer(reply)
-        #expect(bench.tally.droppedUnsent == 4)
+        #expect(bench.tally.dropped[.sendFailed] == 4)
         #expect(bench.tally.exported == 0)
     }
 
@@ -138,7 +139,7 @@ import Testing
         try bench.answer(ok)
         #expect(bench.requests == [[1, 2, 3, 4], [1, 2, 3, 4], [5, 6, 7, 8]])
         #expect(bench.tally.exported == 4)
-        #expect(bench.tally.lastFailure == nil)
+        #expect(bench.tally.failures.values.reduce(0, +) == 1)
     }
 
     @Test func theNextBatchWaitsToo() throws {
@@ -149,7 +150,7 @@ import Testing
             bench.loop.advanceTime(by: .minutes(1))
         }
         try bench.answer(.answered(status: 503, retryAfter: .seconds(60)))
-        #expect(bench.tally.droppedUnsent == 4)
+        #expect(bench.tally.dropped[.sendFailed] == 4)
         bench.loop.advanceTime(by: .seconds(59))
         #expect(bench.requests.last == [1, 2, 3, 4])
         bench.loop.advanceTime(by: .seconds(13))
@@ -195,11 +196,11 @@ import Testing
         try bench.export(1...8)
         try bench.answer(reply)
         #expect(bench.requests.last == [5, 6, 7, 8])
-        #expect(bench.tally.droppedRejected == 4)
-        #expect(bench.tally.lastFailure == failure)
+        #expect(bench.tally.dropped[.rejected] == 4)
+        #expect(bench.tally.failures[failure] == 1)
         try bench.answer(ok)
         #expect(bench.tally.exported == 4)
-        #expect(bench.tally.lastFailure == nil)
+        #expect(bench.tally.failures.values.reduce(0, +) == 1)
     }
 
     @Test(arguments: [(1, 3, 1), (4, 0, 4), (5, 0, 4), (-1, 4, 0)])
@@ -208,8 +209,8 @@ import Testing
         try bench.export(1...4)
         try bench.answer(.answered(status: 200, rejected: rejected))
         #expect(bench.tally.exported == exported)
-        #expect(bench.tally.droppedRejected == dropped)
-        #expect(bench.tally.lastFailure == (rejected > 0 ? .rejectedSpans : nil))
+        #expect(bench.tally.dropped[.rejected] == dropped)
+        #expect(bench.tally.failures[.rejectedSpans] == (rejected > 0 ? 1 : 0))
     }
 
     @Test func sendsWhatWaitsBeforeItEnds() throws {
@@ -239,13 +240,13 @@ import Testing
         #expect(!done.isFulfilled)
         bench.loop.advanceTime(by: .milliseconds(1))
         #expect(done.isFulfilled)
-        #expect(bench.tally.droppedUnsent == 9)
+        #expect(bench.tally.dropped[.sendFailed] == 9)
         #expect(bench.tally.waiting == 0)
         // Too late to count.
         try bench.answer(ok)
         #expect(bench.tally.exported == 0)
         try bench.export(10...10)
-        #expect(bench.tally.droppedUnsent == 10)
+        #expect(bench.tally.dropped[.sendFailed] == 10)
         #expect(bench.requests.count == 1)
     }
 
@@ -256,7 +257,7 @@ import Testing
         let exporter = bench.exporter
         exporter.shutDown(within: .seconds(1)).whenSuccess { seen.value = exporter.tally }
         bench.loop.advanceTime(by: .seconds(1))
-        #expect(seen.value?.droppedUnsent == 9)
+        #expect(seen.value?.dropped[.sendFailed] == 9)
         #expect(seen.value?.waiting == 0)
     }
 
@@ -270,7 +271,7 @@ import Testing
         #expect(bench.requests == [[1, 2, 3, 4], [1, 2, 3, 4], [5, 6, 7, 8]])
         try bench.answer(.failed(.unreachable))
         #expect(done.isFulfilled)
-        #expect(bench.tally.droppedUnsent == 8)
+        #expect(bench.tally.dropped[.sendFailed] == 8)
     }
 
     @Test func endsWhileABatchIsEncoded() throws {
@@ -283,7 +284,7 @@ import Testing
         bench.collector.finishEncoding()
         bench.loop.run()
         #expect(bench.requests == [])
-        #expect(bench.tally.droppedUnsent == 4)
+        #expect(bench.tally.dropped[.sendFailed] == 4)
     }
 
     @Test func everySpanIsCountedOnce() throws {
@@ -309,7 +310,7 @@ import Testing
             bench.loop.advanceTime(by: .seconds(1))
             #expect(done.isFulfilled)
             let tally = bench.tally
-            let dropped = tally.droppedQueueFull + tally.droppedUnsent + tally.droppedRejected
+            let dropped = tally.dropped.values.reduce(0, +)
             #expect(tally.exported + dropped == Int(exported))
             #expect(tally.waiting == 0)
             if bench.collector.isAsked { try bench.answer(ok) }

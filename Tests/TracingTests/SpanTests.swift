@@ -54,7 +54,7 @@ import Tracing
 }
 
 @Suite struct OperationTests {
-    private func text(_ attributes: [Attribute]) -> [String: Attribute.Value] {
+    private func text(_ attributes: [Attribute]) -> [String: String] {
         Dictionary(uniqueKeysWithValues: attributes.map { ($0.key, $0.value) })
     }
 
@@ -64,39 +64,43 @@ import Tracing
             target: "get_time",
             errorType: "-32603",
             errorCode: -32603,
-            revision: "2025-06-18"
+            revision: .v2025_06_18
         )
         #expect(operation.spanName == "tools/call get_time")
-        var expected: [String: Attribute.Value] = [
-            "mcp.method.name": .string("tools/call"), "gen_ai.tool.name": .string("get_time"),
-            "gen_ai.operation.name": .string("execute_tool"), "error.type": .string("-32603"),
-            "rpc.response.status_code": .string("-32603"), "mcp.protocol.version": .string("2025-06-18"),
-            "network.transport": .string("pipe"),
+        var expected: [String: String] = [
+            "mcp.method.name": "tools/call", "gen_ai.tool.name": "get_time",
+            "gen_ai.operation.name": "execute_tool", "error.type": "-32603",
+            "rpc.response.status_code": "-32603", "mcp.protocol.version": "2025-06-18",
+            "network.transport": "pipe",
         ]
         #expect(text(operation.clientAttributes) == expected)
-        expected["network.transport"] = .string("tcp")
-        expected["network.protocol.name"] = .string("http")
+        expected["network.transport"] = "tcp"
+        expected["network.protocol.name"] = "http"
         #expect(text(operation.serverAttributes) == expected)
     }
 
     @Test func tellsOtherMethods() {
-        let ping = Operation(method: .ping)
+        let ping = Operation(method: .ping, revision: .newest)
         #expect(ping.spanName == "ping")
         #expect(
             text(ping.clientAttributes) == [
-                "mcp.method.name": .string("ping"), "network.transport": .string("pipe"),
+                "mcp.method.name": "ping", "network.transport": "pipe", "mcp.protocol.version": "2025-11-25",
             ]
         )
-        let prompt = Operation(method: .promptsGet, target: "greeting")
+        let prompt = Operation(method: .promptsGet, target: "greeting", revision: .newest)
         #expect(prompt.spanName == "prompts/get greeting")
-        #expect(text(prompt.clientAttributes)["gen_ai.prompt.name"] == .string("greeting"))
+        #expect(text(prompt.clientAttributes)["gen_ai.prompt.name"] == "greeting")
         #expect(text(prompt.clientAttributes)["gen_ai.tool.name"] == nil)
     }
 
     @Test func shortensWhatAPeerNames() {
-        let operation = Operation(method: .toolsCall, target: String(repeating: "é", count: 1000) + "!")
+        let operation = Operation(
+            method: .toolsCall,
+            target: String(repeating: "é", count: 1000) + "!",
+            revision: .newest
+        )
         #expect(operation.target == String(repeating: "é", count: 128))
-        let odd = Operation(method: .toolsCall, target: "x" + String(repeating: "é", count: 128))
+        let odd = Operation(method: .toolsCall, target: "x" + String(repeating: "é", count: 128), revision: .newest)
         #expect(odd.target?.utf8.count == 255)
     }
 }

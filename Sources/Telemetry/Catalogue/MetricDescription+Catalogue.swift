@@ -486,6 +486,25 @@ extension MetricDescription {
         help: "Spans that were dropped, by reason.",
         labels: [.init(name: "reason", values: ["queue_full", "send_failed", "rejected"])]
     )
+    static let spanQueue = MetricDescription(
+        name: "mcp_proxy_trace_queue_spans",
+        kind: .gauge,
+        help: "Spans that wait to be sent to the collector."
+    )
+    static let exportFailures = MetricDescription(
+        name: "mcp_proxy_trace_export_failures_total",
+        kind: .counter,
+        help: "Attempts to send spans to the collector that did not go as they should, by reason.",
+        labels: [
+            .init(
+                name: "reason",
+                values: [
+                    "unreachable", "timeout", "connection_closed", "bad_response", "throttled", "unavailable",
+                    "unauthorized", "not_found", "refused", "rejected_spans",
+                ]
+            )
+        ]
+    )
     static let metricSeries = MetricDescription(
         name: "mcp_proxy_metric_series",
         kind: .gauge,
@@ -612,9 +631,10 @@ extension MetricDescription {
         upstreamUnresponsive, upstreamProbeSuccess, upstreamProbeDuration, upstreamTakesTurns, upstreamStderrLines,
         upstreamStderrBytes, upstreamStderrDropped, upstreamLogMessages, upstreamStdinBlocked, upstreamStdinBuffered,
         events, journalUp, journalEvents, journalDropped, journalSuppressed, journalQueue, journalSendDuration,
-        logLinesDropped, spansExported, spansDropped, metricSeries, labelOverflow, scrapes, scrapeDuration, scrapeSize,
-        eventLoopTick, reloadSuccessful, reloadTimestamp, buildInfo, instanceInfo, processCPU, processOpenFDs,
-        processMaxFDs, processVirtual, processVirtualMax, processResident, processStart, processThreads,
+        logLinesDropped, spansExported, spansDropped, spanQueue, exportFailures, metricSeries, labelOverflow, scrapes,
+        scrapeDuration, scrapeSize, eventLoopTick, reloadSuccessful, reloadTimestamp, buildInfo, instanceInfo,
+        processCPU, processOpenFDs, processMaxFDs, processVirtual, processVirtualMax, processResident, processStart,
+        processThreads,
     ]
 }
 

@@ -3,6 +3,7 @@
 internal import Journal
 package import NIOCore
 internal import Prometheus
+package import Tracing
 
 /// What names this instance and its build.
 package struct InstanceFacts: Sendable {
@@ -33,6 +34,8 @@ package final class TelemetryMetrics: Sendable {
     private let logLinesDropped: Counter
     private let spansExported: Counter
     private let spansDropped: CounterFamily
+    private let spanQueue: Gauge
+    private let exportFailures: CounterFamily
     private let series: Gauge
     private let scrapes: Counter
     private let scrapeDuration: Histogram
@@ -60,6 +63,8 @@ package final class TelemetryMetrics: Sendable {
         logLinesDropped = try registry.counter(.logLinesDropped).with()
         spansExported = try registry.counter(.spansExported).with()
         spansDropped = try registry.counter(.spansDropped)
+        spanQueue = try registry.gauge(.spanQueue).with()
+        exportFailures = try registry.counter(.exportFailures)
         series = try registry.gauge(.metricSeries).with()
         scrapes = try registry.counter(.scrapes).with()
         scrapeDuration = try registry.histogram(.scrapeDuration).with()
@@ -95,10 +100,12 @@ package final class TelemetryMetrics: Sendable {
     /// Log lines on stderr lost so far.
     package func refresh(logLinesDropped count: Int) { logLinesDropped.raise(to: count) }
 
-    /// Spans exported and lost so far, by reason.
-    package func refresh(spansExported: Int, dropped: [(reason: String, count: Int)]) {
-        self.spansExported.raise(to: spansExported)
-        for (reason, count) in dropped { spansDropped.with(reason).raise(to: count) }
+    /// How the export of spans is doing.
+    package func refresh(_ spans: ExportTally) {
+        spansExported.raise(to: spans.exported)
+        spanQueue.set(spans.waiting)
+        for (reason, count) in spans.dropped { spansDropped.with(reason.rawValue).raise(to: count) }
+        for (reason, count) in spans.failures { exportFailures.with(reason.rawValue).raise(to: count) }
     }
 
     func refresh() { series.set(registry.seriesCount) }
