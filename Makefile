@@ -22,10 +22,10 @@ test:
 	@scripts/test.sh
 
 lint:
-	@swift format lint --strict --recursive --parallel Sources Tests Package.swift Fuzz/Sources/fuzz Fuzz/Package.swift
+	@swift format lint --strict --recursive --parallel Sources Tests Package.swift Fuzz/Sources/fuzz Fuzz/Package.swift Benchmarks/metrics
 
 format:
-	@swift format --in-place --recursive --parallel Sources Tests Package.swift Fuzz/Sources/fuzz Fuzz/Package.swift
+	@swift format --in-place --recursive --parallel Sources Tests Package.swift Fuzz/Sources/fuzz Fuzz/Package.swift Benchmarks/metrics
 
 fuzz:
 	@Fuzz/run.sh $(FUZZ_SECONDS)

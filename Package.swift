@@ -48,7 +48,7 @@ let package = Package(
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .target(name: "Prometheus", dependencies: ["CZlib"], swiftSettings: settings),
         .target(name: "Journal", dependencies: ["CSystemd"], swiftSettings: settings),
-        .target(name: "Events", dependencies: ["JSONRPC", "MCP", nio], swiftSettings: settings),
+        .target(name: "Events", dependencies: ["MCP", nio], swiftSettings: settings),
         .target(
             name: "Tracing",
             dependencies: ["Events", "MCP", "Prometheus", nio, nioPosix, nioHTTP],
@@ -94,13 +94,16 @@ let package = Package(
             path: "Benchmarks/metrics",
             swiftSettings: settings
         ),
-        .testTarget(name: "JSONRPCTests", dependencies: ["JSONRPC", nio], swiftSettings: settings),
+        .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: settings),
+        .testTarget(name: "JSONRPCTests", dependencies: ["JSONRPC", "SeededRandom", nio], swiftSettings: settings),
         .testTarget(name: "MCPTests", dependencies: ["MCP", "JSONRPC", nio], swiftSettings: settings),
-        .testTarget(name: "PrometheusTests", dependencies: ["Prometheus"], swiftSettings: settings),
-        .testTarget(name: "JournalTests", dependencies: ["Journal"], swiftSettings: settings),
+        .testTarget(name: "PrometheusTests", dependencies: ["Prometheus", "SeededRandom"], swiftSettings: settings),
+        .testTarget(name: "JournalTests", dependencies: ["Journal", "SeededRandom"], swiftSettings: settings),
         .testTarget(
             name: "TracingTests",
-            dependencies: ["Tracing", "Events", "MCP", "Prometheus", nio, nioPosix, nioHTTP, nioEmbedded],
+            dependencies: [
+                "Tracing", "Events", "MCP", "Prometheus", "SeededRandom", nio, nioPosix, nioHTTP, nioEmbedded,
+            ],
             swiftSettings: settings
         ),
         .testTarget(
@@ -112,7 +115,7 @@ let package = Package(
         ),
         .testTarget(
             name: "UpstreamTests",
-            dependencies: ["Upstream", "Events", "JSONRPC", nio, nioPosix, nioEmbedded, lifecycle],
+            dependencies: ["Upstream", "Events", "JSONRPC", "SeededRandom", nio, nioPosix, nioEmbedded, lifecycle],
             swiftSettings: settings
         ),
         .testTarget(

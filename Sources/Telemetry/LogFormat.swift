@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// How a record becomes a line on stderr (`--log-format`).
+/// How a record becomes a line on stderr (`--log`).
 package enum LogFormat: String, CaseIterable, Sendable {
     /// `2026-11-23T05:12:01.123Z error  upstream.crashed  exit status 3 after 12.4 s, …`
     case text

@@ -4,6 +4,8 @@
 package enum TextCap {
     /// A name, a host, a session: what is one word in honest hands.
     package static let name = 256
+    /// What a child says of itself in the labels of a metric, which are stored for as long as the metric.
+    static let label = 128
     /// A line of stderr, or an explanation. A journal field must stay below 4096 bytes, its name included.
     package static let line = 4000
     /// The quotation of stderr inside a sentence.

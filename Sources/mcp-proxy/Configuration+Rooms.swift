@@ -91,10 +91,7 @@ extension Configuration {
     func facts(unit: String) -> InstanceFacts { InstanceFacts(version: Product.version, name: name, unit: unit) }
 
     var journalRates: JournalRates {
-        var rates = JournalRates()
-        rates.requestsPerSecond = journalRate
-        rates.requestBurst = journalBurst
-        return rates
+        JournalRates(requestsPerSecond: journalRate, requestBurst: journalBurst)
     }
 
     var child: Command {

@@ -20,7 +20,7 @@ struct Configuration: Sendable, Equatable {
     var sseEndpoint: String?
     /// Paths that answer like `/healthz`, besides it.
     var healthEndpoints: [String]
-    /// Where health is served instead of on the main port; nil for the main port.
+    /// Where metrics and health are served instead of on the main port; nil for the main port.
     var adminListen: ListenAddress?
 
     var isolation: Isolation

@@ -2,6 +2,7 @@
 
 import Foundation
 import NIOCore
+import SeededRandom
 import Testing
 
 @testable import JSONRPC

@@ -2,6 +2,7 @@
 
 import CZlib
 import Prometheus
+import SeededRandom
 import Testing
 
 private let text = "text/plain; version=0.0.4; charset=utf-8"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Prometheus
+import SeededRandom
 import Testing
 
 /// Random metrics with hostile label values, read back by a strict reader.

@@ -21,7 +21,9 @@ private final class Journaling {
         let entries = Mutex<[[String: String]]>([])
     }
 
-    init(_ rates: JournalRates = JournalRates(), isDebugging: Bool = true) throws {
+    init(_ rates: JournalRates = JournalRates(requestsPerSecond: 20, requestBurst: 500), isDebugging: Bool = true)
+        throws
+    {
         metrics = try MetricsSink(InstanceFacts(version: "1", name: "time", unit: ""), histograms: .classic)
         let kept = kept
         sink = try JournalSink(
@@ -108,9 +110,7 @@ private final class Journaling {
     }
 
     @Test func leavesOutWhatClientsCauseAndSaysSo() throws {
-        var rates = JournalRates()
-        rates.requestBurst = 3
-        rates.requestsPerSecond = 1
+        var rates = JournalRates(requestsPerSecond: 1, requestBurst: 3)
         rates.failureBurst = 2
         rates.failuresPerSecond = 1
         let journaling = try Journaling(rates)
@@ -141,10 +141,7 @@ private final class Journaling {
     }
 
     @Test func summarisesBeforeTheEnd() throws {
-        var rates = JournalRates()
-        rates.requestBurst = 1
-        rates.requestsPerSecond = 1
-        let journaling = try Journaling(rates)
+        let journaling = try Journaling(JournalRates(requestsPerSecond: 1, requestBurst: 1))
         journaling.emit(Array(repeating: finished(.ok), count: 9))
         journaling.emit([.proxyStopped(drained: true)])
         let kinds = journaling.entries().suffix(2).map { $0["MCP_EVENT"] }

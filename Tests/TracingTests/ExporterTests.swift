@@ -3,6 +3,7 @@
 import Events
 import NIOCore
 import NIOEmbedded
+import SeededRandom
 import Testing
 
 @testable import Tracing

@@ -3,6 +3,7 @@
 import Events
 import MCP
 import NIOCore
+import SeededRandom
 import Testing
 import Tracing
 

@@ -4,6 +4,7 @@ import Events
 import JSONRPC
 import NIOCore
 import NIOPosix
+import SeededRandom
 import Upstream
 
 /// What a child told its delegate and the sink, in order.

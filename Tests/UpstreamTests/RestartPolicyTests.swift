@@ -2,6 +2,7 @@
 
 import Events
 import NIOCore
+import SeededRandom
 import Testing
 import Upstream
 

@@ -7,8 +7,8 @@ package import NIOCore
 /// How many entries of what clients cause the journal gets.
 package struct JournalRates: Sendable, Equatable {
     /// Entries per second, and at once, of the ordinary course of requests.
-    package var requestsPerSecond = 20
-    package var requestBurst = 500
+    package var requestsPerSecond: Int
+    package var requestBurst: Int
     /// The same, of requests that failed.
     package var failuresPerSecond = 20
     package var failureBurst = 500
@@ -16,7 +16,10 @@ package struct JournalRates: Sendable, Equatable {
     package var securityPerSecond = 5
     package var securityBurst = 100
 
-    package init() {}
+    package init(requestsPerSecond: Int, requestBurst: Int) {
+        self.requestsPerSecond = requestsPerSecond
+        self.requestBurst = requestBurst
+    }
 }
 
 /// Tells events to the journal, natively: every fact a field of its own.

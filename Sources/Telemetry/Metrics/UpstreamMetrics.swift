@@ -74,7 +74,7 @@ final class UpstreamMetrics {
 
     func ready(_ child: Event.UpstreamReady) {
         startDuration.observeOwned(child.startDuration.raw)
-        info.set([child.serverName, child.serverVersion, child.revision].map { $0.sanitised(cap: 128) })
+        info.set([child.serverName, child.serverVersion, child.revision].map { $0.sanitised(cap: TextCap.label) })
     }
 
     func exited(_ exit: Event.UpstreamExit) {

@@ -5,7 +5,7 @@ internal import Glibc
 internal import MCP
 internal import NIOCore
 
-// The events with many fields: their sentence and their fields.
+// The sentences of the events with many fields.
 
 extension Event.ProxyStarted {
     var sentence: String {
@@ -13,7 +13,6 @@ extension Event.ProxyStarted {
         return "mcp-proxy \(version) serves \(name.quoted()) on \(listen)\(admin); isolation: \(isolation)"
             + "; log: \(log)"
     }
-
 }
 
 extension Event.UpstreamReady {
@@ -21,7 +20,6 @@ extension Event.UpstreamReady {
         subject(link) + "\(serverName.quoted()) \(serverVersion.sanitised(cap: TextCap.name)) is ready after "
             + "\(durationText(milliseconds: startDuration.milliseconds)), it speaks \(revision.sanitised(cap: TextCap.name))"
     }
-
 }
 
 extension Event.UpstreamExit {
@@ -66,7 +64,6 @@ extension Event.UpstreamExit {
         case .none: reason == .stopped ? "" : ", not restarting"
         }
     }
-
 }
 
 /// "SIGKILL", or the number of a signal that seldom ends a process.
@@ -97,7 +94,6 @@ extension Event.SessionOpened {
         "session \(session.sanitised(cap: TextCap.name)) opened by \(clientName.quoted()) over \(transport.words), "
             + revision.rawValue
     }
-
 }
 
 extension Transport {
@@ -114,7 +110,6 @@ extension Event.SessionClosed {
         "session \(session.sanitised(cap: TextCap.name)) closed after \(durationText(milliseconds: duration.milliseconds))"
             + " and \(count(requests, "request")): \(reason.words)"
     }
-
 }
 
 extension Event.RequestFinished {
@@ -136,10 +131,9 @@ extension Event.RequestFinished {
         guard !session.isEmpty else { return "\(subject) \(ending)" }
         return "\(subject) of session \(session.sanitised(cap: TextCap.name)) \(ending)"
     }
-
 }
 
-/// Like `duration`, but with the microseconds that a call to a local tool takes.
+/// Like `durationText(milliseconds:)`, but with the microseconds that a call to a local tool takes.
 func precise(_ amount: TimeAmount) -> String {
     let microseconds = amount.microseconds
     if microseconds >= 1_000_000 { return durationText(milliseconds: microseconds / 1000) }
