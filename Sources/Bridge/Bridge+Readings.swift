@@ -7,8 +7,6 @@ extension Bridge {
     /// How things stand. Takes time in proportion to the sessions and the calls under way.
     package func readings(now: NIODeadline) -> Readings {
         var readings = Readings()
-        let readiness = readiness
-        readings.isReady = readiness.isReady
         readings.state = readiness.state
         readings.isDraining = isDraining
         readings.bufferedBytes = bufferedBytes

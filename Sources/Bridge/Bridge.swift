@@ -112,29 +112,25 @@ package struct Bridge: ~Copyable {
     /// What `/readyz` answers: the child is up and has answered its handshake. With a child per session: one did so
     /// at start-up, and the newest start succeeded.
     package var readiness: Readiness {
-        if isDraining { return Readiness(isReady: false, state: "stopping", reason: "the proxy is shutting down") }
+        if isDraining { return Readiness(.stopping, reason: "the proxy is shutting down") }
         let failingSpare = links.values.first { $0.role == .spare && $0.phase == .crashLoop }
         if configuration.isolation == .session, lastStartSucceeded == true, failingSpare == nil {
-            return Readiness(isReady: true, state: "ready")
+            return Readiness(.ready)
         }
         guard let link = failingSpare ?? links[Self.firstLink] ?? links.values.first(where: { $0.lastExit != nil })
         else {
-            return Readiness(isReady: false, state: "starting", reason: "the MCP server has not been started yet")
+            return Readiness(.starting, reason: "the MCP server has not been started yet")
         }
         switch link.phase {
-        case .ready: return Readiness(isReady: true, state: "ready")
+        case .ready: return Readiness(.ready)
         case .starting, .initializing:
             guard let exit = link.lastExit else {
-                return Readiness(
-                    isReady: false,
-                    state: "starting",
-                    reason: "the MCP server has not answered initialize yet"
-                )
+                return Readiness(.starting, reason: "the MCP server has not answered initialize yet")
             }
-            return Readiness(isReady: false, state: "restarting", reason: exit.summary)
-        case .restarting: return Readiness(isReady: false, state: "restarting", reason: link.lastExit?.summary)
-        case .crashLoop: return Readiness(isReady: false, state: "crash_loop", reason: link.lastExit?.summary)
-        case .stopping: return Readiness(isReady: false, state: "stopping", reason: "the MCP server is being stopped")
+            return Readiness(.restarting, reason: exit.summary)
+        case .restarting: return Readiness(.restarting, reason: link.lastExit?.summary)
+        case .crashLoop: return Readiness(.crashLoop, reason: link.lastExit?.summary)
+        case .stopping: return Readiness(.stopping, reason: "the MCP server is being stopped")
         }
     }
 

@@ -89,14 +89,11 @@ package struct ServerSentEvent: Sendable, Equatable {
 
 /// Whether the proxy can serve calls, and if not, why.
 package struct Readiness: Sendable, Equatable {
-    package var isReady: Bool
-    /// A word of the closed vocabulary: `ready`, `starting`, `restarting`, `crash_loop`, `stopping`.
-    package var state: String
+    package var state: ReadinessState
     /// One sentence for the operator, when not ready.
     package var reason: String?
 
-    package init(isReady: Bool, state: String, reason: String? = nil) {
-        self.isReady = isReady
+    package init(_ state: ReadinessState, reason: String? = nil) {
         self.state = state
         self.reason = reason
     }

@@ -6,9 +6,8 @@ package import NIOCore
 package struct Readings: Sendable {
     // The bridge.
 
-    /// What `/readyz` says, and its word for it.
-    package var isReady = false
-    package var state = ""
+    /// What `/readyz` says.
+    package var state = ReadinessState.starting
     package var isDraining = false
     /// Calls that are with a child and whose clients wait.
     package var inFlight = 0

@@ -71,6 +71,15 @@ package enum RestartPlan: Equatable, Sendable {
     case none
 }
 
+/// Whether calls can be served, and if not, how far the child is.
+package enum ReadinessState: String, CaseIterable, Sendable {
+    case starting, ready, restarting
+    case crashLoop = "crash_loop"
+    case stopping
+
+    package var isReady: Bool { self == .ready }
+}
+
 /// Why a session ended.
 package enum SessionCloseReason: String, CaseIterable, Sendable {
     case clientDelete = "client_delete"

@@ -79,15 +79,15 @@ extension ConnectionHandler {
     }
 
     func answerReadiness() {
-        let readiness = self.gateway.bridge?.readiness ?? Readiness(isReady: false, state: "starting")
+        let readiness = self.gateway.bridge?.readiness ?? Readiness(.starting)
         var body = ByteBuffer(staticString: #"{"status":"#)
-        body.writeJSONString(readiness.state)
-        if !readiness.isReady, let reason = readiness.reason {
+        body.writeJSONString(readiness.state.rawValue)
+        if !readiness.state.isReady, let reason = readiness.reason {
             body.writeStaticString(#","reason":"#)
             body.writeJSONString(reason)
         }
         body.writeStaticString("}")
-        self.answer(status: readiness.isReady ? 200 : 503, body: body)
+        self.answer(status: readiness.state.isReady ? 200 : 503, body: body)
     }
 
     func answer(_ page: ScrapeResponse) {

@@ -82,10 +82,10 @@ struct ReadingsTests {
     func processes() {
         let world = World.ready()
         #expect(world.readings.processes == 1)
-        #expect(world.readings.isReady && world.readings.state == "ready")
+        #expect(world.readings.state == .ready)
         world.childExits()
         #expect(world.readings.processes == 0)
-        #expect(!world.readings.isReady && world.readings.state == "restarting")
+        #expect(world.readings.state == .restarting)
     }
 
     @Test("an exit tells whether the handshake was done")

@@ -21,7 +21,7 @@ struct SupervisionTests {
         #expect(world.replies[lost]?.status == 200)
         #expect(error.contains(#""reason":"upstream_exited""#))
         #expect(error.contains(#""signal":9"#) && error.contains(#""restarting":true"#))
-        #expect(!world.readiness.isReady)
+        #expect(!world.readiness.state.isReady)
 
         let waiting = world.post(toolCall("2"), session: session)
         #expect(world.sent().isEmpty)
@@ -30,7 +30,7 @@ struct SupervisionTests {
         #expect(lines.map(\.method) == ["notifications/initialized", "tools/call"])
         world.childSays(result(lines[1].id))
         #expect(world.body(waiting)?.text == result("2"))
-        #expect(world.readiness.isReady)
+        #expect(world.readiness.state.isReady)
     }
 
     @Test("a call that met a process already gone is not lost: it waits for the next one, in its place")
@@ -138,9 +138,9 @@ struct SupervisionTests {
         #expect(world.body(refused)?.contains("upstream_unavailable") == true)
         let initialize = world.post(World.initialize)
         #expect(world.body(initialize)?.contains("upstream_unavailable") == true)
-        #expect(world.readiness.state == "crash_loop")
+        #expect(world.readiness.state == .crashLoop)
         world.childBecomesReady()
-        #expect(world.readiness.isReady)
+        #expect(world.readiness.state.isReady)
     }
 
     @Test("initialize waits for a child that is still starting, as long as --connection-timeout allows")
@@ -223,7 +223,7 @@ struct IsolationTests {
         let world = world()
         #expect(world.stopped == [0])
         #expect(world.started == [0, 1])
-        #expect(world.readiness.isReady)
+        #expect(world.readiness.state.isReady)
         world.childStarts(1)
         #expect(world.sent(1).isEmpty)
     }
@@ -345,11 +345,11 @@ struct IsolationTests {
         let world = world()
         world.childStarts(1)
         world.childExits(link: 1)
-        #expect(world.readiness.isReady)
+        #expect(world.readiness.state.isReady)
         world.childExits(plan: .crashLoop(delayMilliseconds: 1000, attempt: 5), link: 1)
-        #expect(!world.readiness.isReady)
+        #expect(!world.readiness.state.isReady)
         world.childStarts(1)
-        #expect(world.readiness.isReady)
+        #expect(world.readiness.state.isReady)
     }
 
     @Test("children that are being stopped count, so that opening and ending sessions does not outrun them")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Bridge
+import Events
 import NIOCore
 import NIOEmbedded
 import Testing
@@ -408,7 +409,7 @@ import Testing
         let connection = try EmbeddedConnection()
         #expect(try connection.send(EmbeddedConnection.request("GET", "/healthz")).hasSuffix(#"{"status":"ok"}"#))
         #expect(try connection.send(EmbeddedConnection.request("GET", "/readyz")).hasSuffix(#"{"status":"ready"}"#))
-        connection.bridge.readiness = Readiness(isReady: false, state: "crash_loop", reason: #"exited "7""#)
+        connection.bridge.readiness = Readiness(.crashLoop, reason: #"exited "7""#)
         let answer = try connection.send(EmbeddedConnection.request("GET", "/readyz"))
         #expect(answer.hasPrefix("HTTP/1.1 503 Service Unavailable\r\n"))
         #expect(answer.hasSuffix(#"{"status":"crash_loop","reason":"exited \"7\""}"#))

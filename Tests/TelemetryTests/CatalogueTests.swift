@@ -38,6 +38,7 @@ import Tracing
             (Self.values(.spansDropped, "reason"), SpanLoss.allCases.map(\.rawValue)),
             (Self.values(.exportFailures, "reason"), ExportFailure.allCases.map(\.rawValue)),
             (Self.values(.journalDropped, "reason"), JournalWriter.LossReason.allCases.map(\.rawValue)),
+            (Self.values(.upstreamState, "mcp_proxy_upstream_state"), ReadinessState.allCases.map(\.rawValue)),
             (Self.values(.events, "event"), EventKind.allCases.map(\.rawValue)),
             (Self.values(.journalEvents, "priority"), Severity.allCases.map { String($0.rawValue) }),
         ]

@@ -50,8 +50,7 @@ struct Page {
         let sink = try sink()
         for event in samples { sink.emit(event) }
         var readings = Readings()
-        readings.isReady = true
-        readings.state = "ready"
+        readings.state = .ready
         readings.inFlight = 1
         readings.queued = 1
         readings.oldestArrival = .now()
@@ -191,7 +190,7 @@ struct Page {
     @Test func blockedTimeOnlyGrows() throws {
         let sink = try sink()
         var readings = Readings()
-        readings.state = "ready"
+        readings.state = .ready
         for milliseconds in [100, 250, 250] as [Int64] {
             readings.stdinBlocked = .milliseconds(milliseconds)
             sink.refresh(readings)

@@ -105,9 +105,9 @@ final class UpstreamMetrics {
     func logged(level: String) { logMessages.with(LogLevel(rawValue: level)?.rawValue ?? "_OTHER").addOwned() }
 
     func refresh(_ readings: Readings) {
-        up.set(readings.isReady ? 1 : 0)
+        up.set(readings.state.isReady ? 1 : 0)
         desired.set(readings.isDraining ? 0 : 1)
-        state.set(readings.state)
+        state.set(readings.state.rawValue)
         processes.set(readings.processes)
         takesTurns.set(readings.takesTurns ? 1 : 0)
         stdinBuffered.set(readings.stdinBuffered)

@@ -95,7 +95,7 @@ package final class ServiceManagerSink: EventSink, @unchecked Sendable {
     private func status() -> String {
         let now = readings()
         let sessions = now.initializingSessions + now.activeSessions + now.idleSessions
-        return "STATUS=\(now.state); \(count(sessions, "session")), \(now.inFlight) in flight,"
+        return "STATUS=\(now.state.rawValue); \(count(sessions, "session")), \(now.inFlight) in flight,"
             + " \(count(restarts, "restart"))"
     }
 

@@ -13,7 +13,7 @@ final class RecordingBridge: BridgeInput {
     private let continuation: AsyncStream<String>.Continuation
     private(set) var log: [String] = []
     private(set) var heads: [ExchangeHead] = []
-    var readiness = Readiness(isReady: true, state: "ready")
+    var readiness = Readiness(.ready)
     /// What a POST sets off.
     var onPost: ((ExchangeID, ByteBuffer) -> Void)?
 
