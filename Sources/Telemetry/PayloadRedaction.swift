@@ -5,16 +5,23 @@ internal import NIOCore
 
 /// What `--log-payloads` shows of a message: its JSON text, with the values that are likely to be secrets left out.
 ///
-/// By name, at any depth: a name that contains one of `secretWords`, whatever its case. It is a net, not a promise,
-/// which is why payloads are logged on demand only.
+/// By name, at any depth: a name that contains one of `secretWords`, whatever its case, as a member, in a pair of members
+/// `name` and `value`, or inside a string (`SecretsInText`). It is a net, not a promise, which is why payloads are logged
+/// on demand only.
 enum PayloadRedaction {
     static let secretWords = [
         "password", "passwd", "passphrase", "secret", "token", "authorization", "credential", "cookie", "apikey",
         "api_key", "api-key", "privatekey", "private_key", "private-key", "accesskey", "access_key", "session",
+        "passcode", "pwd", "jwt",
     ]
 
     /// Names that only sound like one: they belong to the protocol, and a log without them explains little.
-    private static let harmless: Set<String> = ["progressToken"]
+    private static let harmless: Set<String> = ["progresstoken"]
+
+    static func isSecret(name: String) -> Bool {
+        let lowercase = name.lowercased()
+        return !harmless.contains(lowercase) && secretWords.contains { lowercase.contains($0) }
+    }
 
     /// The text of a message that may have been cut off at its end.
     static func text(of message: ByteBuffer) -> String {
@@ -26,6 +33,9 @@ enum PayloadRedaction {
     private struct Scanner {
         let bytes: [UInt8]
         private var position = 0
+        /// Whether the last string that was a value sounds like the name of a secret, as in
+        /// `{"name":"API_KEY","value":"x"}`.
+        private var announcesSecret = false
 
         init(bytes: [UInt8]) { self.bytes = bytes }
 
@@ -39,10 +49,16 @@ enum PayloadRedaction {
                     continue
                 }
                 let string = takeString()
-                output.append(contentsOf: string)
                 let afterString = position
                 skipBlanks()
-                guard position < bytes.count, bytes[position] == UInt8(ascii: ":"), isSecret(string) else {
+                guard position < bytes.count, bytes[position] == UInt8(ascii: ":") else {
+                    output.append(contentsOf: SecretsInText.masked(string))
+                    announcesSecret = isSecret(string)
+                    position = afterString
+                    continue
+                }
+                output.append(contentsOf: string)
+                guard isSecret(string) || announcesSecret && string.elementsEqual(#""value""#.utf8) else {
                     position = afterString
                     continue
                 }
@@ -56,10 +72,7 @@ enum PayloadRedaction {
         private func isSecret(_ string: ArraySlice<UInt8>) -> Bool {
             // An escape in the name of a member is rare enough to be suspicious by itself.
             guard !string.contains(UInt8(ascii: "\\")) else { return true }
-            let name = String(decoding: string.dropFirst().dropLast(), as: UTF8.self)
-            guard !PayloadRedaction.harmless.contains(name) else { return false }
-            let lowercase = name.lowercased()
-            return PayloadRedaction.secretWords.contains { lowercase.contains($0) }
+            return PayloadRedaction.isSecret(name: String(decoding: string.dropFirst().dropLast(), as: UTF8.self))
         }
 
         private mutating func takeString() -> ArraySlice<UInt8> {
