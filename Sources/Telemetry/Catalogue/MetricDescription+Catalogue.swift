@@ -495,15 +495,7 @@ extension MetricDescription {
         name: "mcp_proxy_trace_export_failures_total",
         kind: .counter,
         help: "Attempts to send spans to the collector that did not go as they should, by reason.",
-        labels: [
-            .init(
-                name: "reason",
-                values: [
-                    "unreachable", "timeout", "connection_closed", "bad_response", "throttled", "unavailable",
-                    "unauthorized", "not_found", "refused", "rejected_spans",
-                ]
-            )
-        ]
+        labels: [.init(name: "reason", values: Vocabulary.exportFailure)]
     )
     static let metricSeries = MetricDescription(
         name: "mcp_proxy_metric_series",
@@ -691,6 +683,10 @@ private enum Vocabulary {
         "timeout", "cancelled", "upstream_lost", "rejected", "_OTHER",
     ]
     static let readinessState = ["starting", "ready", "restarting", "crash_loop", "stopping"]
+    static let exportFailure = [
+        "unreachable", "timeout", "connection_closed", "bad_response", "throttled", "unavailable", "unauthorized",
+        "not_found", "refused", "rejected_spans",
+    ]
 }
 
 /// Upper bounds of histograms, in the unit of the metric.
