@@ -200,6 +200,7 @@ extension Event.UpstreamExit {
             case .stopped: "was stopped"
             case .exit: "exited with status \(status.map(String.init) ?? "?")"
             case .signal: "was ended by signal \(signal.map(String.init) ?? "?")"
+            case .outOfMemory: "was killed by the kernel for want of memory"
             case .stdoutClosed: "closed its stdout"
             case .unresponsive: "stopped answering and was ended"
             case .handshakeFailed: "did not complete the handshake"

@@ -51,6 +51,8 @@ package enum ExitReason: String, CaseIterable, Sendable {
     case exit
     /// A signal ended it.
     case signal
+    /// The kernel killed it for want of memory.
+    case outOfMemory = "oom"
     /// It closed its stdout while alive; the proxy ended it.
     case stdoutClosed = "stdout_closed"
     /// It answered no ping with nothing else moving; the proxy ended it.

@@ -49,7 +49,7 @@ extension Event.UpstreamExit {
         switch reason {
         case .stopped: return .upstreamStopped
         case .spawnFailed, .handshakeFailed: return .upstreamStartFailed
-        case .exit, .signal, .stdoutClosed, .unresponsive: return .upstreamCrashed
+        case .exit, .signal, .outOfMemory, .stdoutClosed, .unresponsive: return .upstreamCrashed
         }
     }
 }

@@ -38,6 +38,8 @@ extension Event.UpstreamExit {
         return switch reason {
         case .stopped: "stopped as asked (\(ending)) \(after)"
         case .exit, .signal: "\(ending) \(after)\(why)"
+        case .outOfMemory:
+            "was killed by the kernel for want of memory\(status.map { " (exit status \($0))" } ?? "") \(after)\(why)"
         case .stdoutClosed: "closed its stdout while running and was ended \(after)\(why)"
         case .unresponsive: "answered no ping and was ended \(after)\(why)"
         case .handshakeFailed: "failed the handshake \(after)\(why)"

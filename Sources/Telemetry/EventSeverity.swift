@@ -57,7 +57,7 @@ extension Event.UpstreamExit {
         if case .crashLoop = plan { return .critical }
         switch reason {
         case .stopped: return .info
-        case .exit, .signal, .stdoutClosed, .unresponsive, .handshakeFailed, .spawnFailed: return .error
+        case .exit, .signal, .outOfMemory, .stdoutClosed, .unresponsive, .handshakeFailed, .spawnFailed: return .error
         }
     }
 }

@@ -289,6 +289,9 @@ package final class Child {
         switch exit.termination {
         case .exited(let number): status = number
         case .signalled(let number): signal = number
+        case .outOfMemory(let number):
+            status = number
+            signal = number == nil ? SIGKILL : nil
         case .unknown, nil: break
         }
         delegate?.childExited(

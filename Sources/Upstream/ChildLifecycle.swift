@@ -357,7 +357,12 @@ package struct ChildLifecycle {
         now: NIODeadline
     ) -> [Action] {
         disarm()
-        let ownReason: ExitReason = if case .signalled = termination { .signal } else { .exit }
+        let ownReason: ExitReason =
+            switch termination {
+            case .exited, .unknown: .exit
+            case .signalled: .signal
+            case .outOfMemory: .outOfMemory
+            }
         var exit = Exit(
             generation: generation,
             reason: process.verdict.reason ?? ownReason,

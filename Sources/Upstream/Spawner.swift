@@ -19,6 +19,7 @@ package final class Spawner: Service, Sendable {
 
     private let requests: AsyncStream<Request>
     private let continuation: AsyncStream<Request>.Continuation
+    private let outOfMemory = OutOfMemoryWatch()
 
     package init() {
         (requests, continuation) = AsyncStream.makeStream()
@@ -26,11 +27,11 @@ package final class Spawner: Service, Sendable {
 
     /// Serves until it is shut down gracefully or cancelled, and every process has been reaped.
     package func run() async {
-        await cancelWhenGracefulShutdown { [requests] in
+        await cancelWhenGracefulShutdown { [requests, outOfMemory] in
             await withDiscardingTaskGroup { group in
                 for await request in requests {
                     switch request {
-                    case .process(let request): group.addTask { await request.run() }
+                    case .process(let request): group.addTask { await request.run(outOfMemory) }
                     case .progress(let waiter): waiter.resume()
                     }
                 }
@@ -57,6 +58,8 @@ package final class Spawner: Service, Sendable {
 package enum Termination: Sendable, Equatable {
     case exited(status: Int32)
     case signalled(Int32)
+    /// The kernel killed it for want of memory; or a process that it was a mere wrapper of, as it says by this status.
+    case outOfMemory(status: Int32?)
     /// It is gone, but its status could not be had.
     case unknown
 }
@@ -77,10 +80,11 @@ struct SpawnRequest: Sendable {
     /// Called on the event loop.
     let report: @Sendable (Report) -> Void
 
-    func run() async {
+    func run(_ outOfMemory: OutOfMemoryWatch) async {
         // The process must not be born just to be killed: what it does first may outlive it.
         guard !Task.isCancelled else { return refuse() }
         var pid: Int32?
+        var counter: String?
         do {
             let result = try await Subprocess.run(
                 configuration,
@@ -90,16 +94,19 @@ struct SpawnRequest: Sendable {
             ) { execution in
                 pid = execution.processIdentifier.value
                 tell(.spawned(pid: execution.processIdentifier.value))
+                counter = outOfMemory.started(pid: execution.processIdentifier.value)
             }
-            switch result.terminationStatus {
-            case .exited(let status): tell(.exited(.exited(status: status)))
-            case .signaled(let signal): tell(.exited(.signalled(signal)))
-            }
+            let termination: Termination =
+                switch result.terminationStatus {
+                case .exited(let status): .exited(status: status)
+                case .signaled(let signal): .signalled(signal)
+                }
+            tell(.exited(outOfMemory.ended(termination, counter: counter)))
         } catch {
             guard let pid else { return tell(.failed(detail: command.explain(error))) }
             // Its exit could not be watched. Nobody could tell when it ends, so it ends now.
             _ = kill(-pid, SIGKILL)
-            tell(.exited(.unknown))
+            tell(.exited(outOfMemory.ended(.unknown, counter: counter)))
         }
     }
 

@@ -35,8 +35,8 @@ def proxy(request):
     """
     running = []
 
-    def start(*flags, child=None, fixture=(), env=None, cwd=None, ready=True, debug=True):
-        running.append(Proxy(flags, child or [FIXTURE, *fixture], env, cwd, ready, debug))
+    def start(*flags, child=None, fixture=(), env=None, cwd=None, ready=True, debug=True, prefix=()):
+        running.append(Proxy(flags, child or [FIXTURE, *fixture], env, cwd, ready, debug, prefix))
         return running[-1]
 
     yield start

@@ -45,9 +45,12 @@ def run(*arguments, env=None, timeout=20, stdin=subprocess.DEVNULL):
 
 
 class Proxy:
-    """A running proxy. `events` are its log entries, in order, as dictionaries."""
+    """A running proxy. `events` are its log entries, in order, as dictionaries.
 
-    def __init__(self, flags, child, env=None, cwd=None, ready=True, debug=True):
+    `prefix`: a command that runs the rest of its arguments in its own process.
+    """
+
+    def __init__(self, flags, child, env=None, cwd=None, ready=True, debug=True, prefix=()):
         self.child = [str(part) for part in child]
         arguments = [PROXY, "--port", "0", "--log-format", "json", *map(str, flags), "--", *self.child]
         if debug:
@@ -60,7 +63,7 @@ class Proxy:
         self._changed = threading.Condition()
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            arguments,
+            [*prefix, *arguments],
             env=clean_environment(env),
             cwd=cwd,
             stdin=subprocess.DEVNULL,

@@ -101,6 +101,8 @@ let samples: [Event] = [
     crashed(),
     crashed(.signal, link: 2, status: nil, signal: 9, stderrTail: "", inFlight: 0),
     crashed(.signal, status: nil, signal: 35, plan: .none),
+    crashed(.outOfMemory, status: nil, signal: 9, stderrTail: "", inFlight: 0),
+    crashed(.outOfMemory, status: 137, stderrTail: "", inFlight: 0),
     crashed(.stdoutClosed, status: nil, signal: 9, plan: .restart(delayMilliseconds: 1_600, attempt: 3)),
     crashed(.unresponsive, status: nil, signal: 9, detail: "silent for 30 s"),
     crashed(

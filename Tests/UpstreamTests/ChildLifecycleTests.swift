@@ -66,6 +66,19 @@ func at(_ milliseconds: Int64) -> NIODeadline { .uptimeNanoseconds(1_000_000_000
         #expect(child.deadline(token: 3, now: at(1050)) == [.spawn(generation: 2)])
     }
 
+    @Test func wantOfMemoryIsAReasonOnlyWhereTheProxyHadNone() {
+        for killed in [false, true] {
+            var child = running()
+            if killed { _ = child.fail(.unresponsive, detail: nil) }
+            _ = child.stdoutClosed(generation: 1, now: at(5))
+            _ = child.stderrClosed(generation: 1, now: at(5))
+            let actions = child.exited(generation: 1, .outOfMemory(status: nil), now: at(5))
+            let plan = RestartPlan.restart(delayMilliseconds: 100, attempt: 2)
+            let reason = killed ? ExitReason.unresponsive : .outOfMemory
+            #expect(actions.contains(exit(reason, .outOfMemory(status: nil), uptime: 5, plan: plan)))
+        }
+    }
+
     @Test func grandchildHoldsStdoutOpen() {
         var child = running()
         #expect(child.exited(generation: 1, .exited(status: 0), now: at(5)) == [.schedule(token: 1, at: at(55))])

@@ -642,7 +642,7 @@ private enum Vocabulary {
         "unsupported_version", "not_found", "forbidden_task",
     ]
     static let exitReason = [
-        "stopped", "exit", "signal", "stdout_closed", "unresponsive", "handshake_failed", "spawn_failed",
+        "stopped", "exit", "signal", "oom", "stdout_closed", "unresponsive", "handshake_failed", "spawn_failed",
     ]
     static let sessionCloseReason = [
         "client_delete", "idle_timeout", "stream_closed", "upstream_changed", "initialize_failed", "stateless",

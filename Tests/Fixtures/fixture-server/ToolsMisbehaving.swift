@@ -81,6 +81,15 @@ extension Tool {
             }
         ),
         Tool(
+            name: "allocate",
+            description: "Takes that many MiB more memory, writes to all of it, and keeps it.",
+            arguments: ["mb": "integer"],
+            work: .now { _, call in
+                for _ in 0..<(max(0, try call.int("mb"))) { memset(malloc(1 << 20), 1, 1 << 20) }
+                return text("allocated")
+            }
+        ),
+        Tool(
             name: "fork_grandchild",
             description: "Starts a process of the same group that holds all descriptors; answers with its id.",
             work: .now { _, _ in
