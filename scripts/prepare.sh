@@ -50,6 +50,28 @@ unpack_packages() {
     done
 }
 
+# unpack_from SUITE NAME...: the same with packages of another release of Debian, into .venvs/debian-SUITE, which is not on
+# PATH. The tests that need what can't be had are skipped.
+unpack_from() {
+    local suite=$1 into=.venvs/debian-$1 missing=() name mirror options
+    shift
+    for name in "$@"; do [ -x "$into/usr/bin/$name" ] || missing+=("$name"); done
+    [ ${#missing[@]} -eq 0 ] && return
+    command -v apt-get >/dev/null || { say "no apt-get to fetch ${missing[*]} of Debian $suite" && return; }
+    say "fetching ${missing[*]} of Debian $suite"
+    # From the mirror that this machine uses, with lists of its own, so that those of the system stay as they are.
+    mirror=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' \
+        | awk -v here="$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" '$1 == here { print $2; exit }')
+    mkdir -p "$into/apt/lists/partial" "$into/apt/cache/archives/partial"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$into/apt/sources.list"
+    options=(-qq -o "Dir::Etc::SourceList=$PWD/$into/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null
+        -o "Dir::State::Lists=$PWD/$into/apt/lists" -o "Dir::Cache=$PWD/$into/apt/cache" -o APT::Sandbox::User=root)
+    (cd "$into" && apt-get "${options[@]}" update && apt-get "${options[@]}" download "${missing[@]}" \
+        && for name in "${missing[@]}"; do dpkg-deb -x "$name"_*.deb . || exit; done) >/dev/null 2>&1 \
+        || say "could not fetch ${missing[*]} of Debian $suite"
+    rm -rf "$into/apt"
+}
+
 # need_swift: the toolchain can't be had from Debian, so it is only looked for.
 need_swift() {
     local hint="Swift 6.2 or newer is needed; get it from https://www.swift.org/install/linux/"

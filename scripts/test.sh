@@ -76,6 +76,8 @@ count() { sed -nE "s/$1/\\1/p" "$2" | awk '{ sum += $1 } END { print sum + 0 }';
 must "packages" need_packages "${build_packages[@]}" python3 python3-venv systemd
 # Not as a step, which is a shell of its own: it adds to PATH.
 unpack_packages prometheus prometheus-alertmanager prometheus-blackbox-exporter
+# Prometheus 3, for native histograms.
+unpack_from forky prometheus promtool
 must "toolchain" need_swift
 
 check formatting lint
