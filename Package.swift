@@ -130,7 +130,9 @@ let package = Package(
         ),
         .testTarget(
             name: "CommandLineTests",
-            dependencies: ["mcp-proxy", "Bridge", "Gateway", "Telemetry", nio, yams],
+            dependencies: [
+                "mcp-proxy", "Bridge", "Events", "Gateway", "Prometheus", "Telemetry", "Upstream", nio, nioPosix, yams,
+            ],
             swiftSettings: settings
         ),
     ]

@@ -17,12 +17,18 @@ final class Scraper: MetricsPage {
         var names: Set<String>?
     }
 
+    private struct Page {
+        var response: ScrapeResponse
+        /// Before compression.
+        var size: Int
+    }
+
     private let instruments: Instruments
     private let allowsProtobuf: Bool
     private let eventLoop: any EventLoop
     private var readings: () -> Readings = { Readings() }
     /// Pages that are being made: who asks for the same gets the same.
-    private var underWay: [Kind: EventLoopFuture<ScrapeResponse>] = [:]
+    private var underWay: [Kind: EventLoopFuture<Page>] = [:]
     private var lastSize = 0
 
     init(_ instruments: Instruments, histograms: HistogramMode, eventLoop: any EventLoop) {
@@ -41,28 +47,33 @@ final class Scraper: MetricsPage {
             isCompressed: acceptsGzip(request.acceptEncoding),
             names: request.names.isEmpty ? nil : Set(request.names)
         )
-        if let page = underWay[kind] { return page }
         let began = NIODeadline.now()
+        return (underWay[kind] ?? make(kind, as: negotiated.format)).assumeIsolated().map { page in
+            self.instruments.metrics.telemetry.scraped(bytes: page.size, in: .now() - began)
+            return page.response
+        }.nonisolated()
+    }
+
+    private func make(_ kind: Kind, as format: ExpositionFormat) -> EventLoopFuture<Page> {
         instruments.refresh(readings())
         let registry = instruments.metrics.registry
         let capacity = lastSize + lastSize / 8
-        let made = instruments.slowWork.runIfActive(eventLoop: eventLoop) { () -> (page: ScrapeResponse, size: Int) in
+        let made = instruments.slowWork.runIfActive(eventLoop: eventLoop) { () -> Page in
             var text: [UInt8] = []
             text.reserveCapacity(capacity)
-            registry.render(into: &text, as: negotiated.format, only: kind.names)
+            registry.render(into: &text, as: format, only: kind.names)
             let compressed = kind.isCompressed ? gzip(text) : nil
-            let page = ScrapeResponse(
-                contentType: negotiated.contentType,
+            let response = ScrapeResponse(
+                contentType: kind.contentType,
                 isCompressed: compressed != nil,
                 body: ByteBuffer(bytes: compressed ?? text)
             )
-            return (page, text.count)
+            return Page(response: response, size: text.count)
         }
-        let page = made.assumeIsolated().map { made in
+        let page = made.assumeIsolated().map { page in
             self.underWay[kind] = nil
-            self.lastSize = made.size
-            self.instruments.metrics.telemetry.scraped(bytes: made.size, in: .now() - began)
-            return made.page
+            self.lastSize = page.size
+            return page
         }.nonisolated()
         underWay[kind] = page
         return page
