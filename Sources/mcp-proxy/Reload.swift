@@ -24,7 +24,9 @@ struct Reload {
         needsRestart = []
         for option in Option.table where option.layers == .flagEnvironmentFile {
             let setting = new.settings[option.key]
-            guard setting.values != old.settings[option.key].values else { continue }
+            // Of the env file the child has what it said when the child was started.
+            let isOtherFile = option.key == .envFile && new.envFile != old.envFile
+            guard setting.values != old.settings[option.key].values || isOtherFile else { continue }
             if option.key.isReloadable {
                 resolution.settings[option.key] = setting
                 changed.append(option.name)
@@ -32,7 +34,7 @@ struct Reload {
                 needsRestart.append(option.name)
             }
         }
-        // Its environment is that of options, which have been compared, and of the env file.
+        // Its environment is that of options and of the env file, which have been compared.
         let (command, other) = (old.configuration.command, new.configuration.command)
         if command.program != other.program || command.arguments != other.arguments { needsRestart.append("command") }
         resolution.configuration = try Configuration(

@@ -8,6 +8,8 @@ struct Resolution {
     var nameOrigin: Origin
     /// The env file that was read; nil if there was none.
     var envFilePath: String?
+    /// What it says.
+    var envFile: [String: String]
 }
 
 /// Makes the configuration of the parsed words, the environment and the files they name.
@@ -40,7 +42,8 @@ struct Resolver {
             settings: settings,
             commandOrigin: arguments.command.isEmpty ? file.commandOrigin : .commandLine,
             nameOrigin: nameOrigin,
-            envFilePath: envFilePath
+            envFilePath: envFilePath,
+            envFile: envFile
         )
     }
 

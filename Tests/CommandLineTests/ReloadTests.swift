@@ -45,6 +45,31 @@ import Testing
         #expect(configuration.queue == 6)
     }
 
+    /// The child has the variables it was started with, so those that follow have to wait.
+    @Test func namesAnEnvFileThatSaysSomethingElse() throws {
+        let arguments = ["--env-file", "secrets.env", "--", "server"]
+        func resolution(_ file: String) throws -> Resolution {
+            try Resolver(surroundings: surroundings(arguments, files: ["secrets.env": file])) { _ in }
+                .resolve(ArgumentParser.parse(arguments))
+        }
+        let old = try resolution("KEY=old\n")
+        #expect(try Reload(from: old, to: resolution("# the same\nKEY=old\n")).needsRestart == [])
+        for file in ["KEY=new\n", "KEY=old\nMORE=1\n", ""] {
+            let reload = try Reload(from: old, to: resolution(file))
+            #expect(reload.needsRestart == ["env-file"] && reload.changed == [])
+            #expect(reload.resolution.configuration.command.environment["KEY"] == "old")
+        }
+    }
+
+    @Test func aChangedPathOfTheEnvFileIsNamedOnce() throws {
+        func resolution(_ path: String) throws -> Resolution {
+            let files = ["proxy.yaml": "env-file: \(path)\n", "a.env": "KEY=a\n", "b.env": "KEY=b\n"]
+            return try Resolver(surroundings: surroundings(arguments, files: files)) { _ in }
+                .resolve(ArgumentParser.parse(arguments))
+        }
+        #expect(try Reload(from: resolution("a.env"), to: resolution("b.env")).needsRestart == ["env-file"])
+    }
+
     @Test func anUnchangedFileChangesNothing() throws {
         let reload = try reload("queue: 5\n", "# the same\nqueue: 5\n")
         #expect(reload.changed == [] && reload.needsRestart == [])

@@ -250,6 +250,20 @@ def test_port_and_command_need_a_restart(service, tmp_path):
     assert echo(running.session()), "the old command is started again"
 
 
+def test_another_content_of_the_env_file_needs_a_restart(proxy, tmp_path):
+    file = tmp_path / "secrets.env"
+    file.write_text("KEY=hunter2\n", encoding="utf-8")
+    running = proxy("--env-file", file)
+    file.write_text("KEY=hunter3\n", encoding="utf-8")
+    running.signal(signal.SIGHUP)
+    told = running.event("config.reloaded")
+    assert told["needs_restart"] == "env-file" and "changed" not in told
+    running.kill_child()
+    running.event("upstream.ready", count=2)
+    assert text(running.session().tool("env", name="KEY")) == "hunter2", "what it was started with"
+    assert "hunter" not in running.log()
+
+
 def test_flags_go_before_the_file(config):
     started = config("--queue", "9", queue=3)
     told = started.reload(queue=4)
