@@ -26,6 +26,7 @@ let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 // The rooms of the house, from the ground floor up: a target imports only what stands above it in this list.
@@ -34,6 +35,7 @@ let package = Package(
     products: [.executable(name: "mcp-proxy", targets: ["mcp-proxy"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
@@ -65,7 +67,7 @@ let package = Package(
             dependencies: ["JSONRPC", "Events", nio, nioPosix, lifecycle, subprocess, system],
             swiftSettings: settings
         ),
-        .target(name: "Bridge", dependencies: ["JSONRPC", "MCP", "Events", nio], swiftSettings: settings),
+        .target(name: "Bridge", dependencies: ["JSONRPC", "MCP", "Events", nio, crypto], swiftSettings: settings),
         .target(
             name: "Gateway",
             dependencies: ["JSONRPC", "MCP", "Events", "Bridge", nio, nioPosix, nioHTTP],

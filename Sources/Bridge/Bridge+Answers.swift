@@ -25,6 +25,24 @@ extension Bridge {
         session.inFlight[id] = nil
         session.lastActivity = now
         settle(call)
+        // Its last request was answered with a question, and nobody came back.
+        if session.parking?.isAway == true { return closeIfEphemeral(session) }
+        reply(to: call, session, with: message, status: status, sessionID: sessionID, isWanted: outcome != .cancelled)
+        report(call, session, outcome, errorCode: errorCode, isFromChild: isFromChild, responseBytes: message.readableBytes)
+        closeIfEphemeral(session)
+    }
+
+    /// Sends what answers a call's request to wherever it is waited for.
+    ///
+    /// - Parameter isWanted: Whether it is a loss when nobody waits.
+    mutating func reply(
+        to call: Call,
+        _ session: Session,
+        with message: ByteBuffer,
+        status: Int = 200,
+        sessionID: String? = nil,
+        isWanted: Bool = true
+    ) {
         if let batch = call.batch {
             collect(message, batch)
         } else if let stream = call.stream {
@@ -38,9 +56,20 @@ extension Bridge {
         } else if let exchange = call.exchange {
             exchanges[exchange] = nil
             effects.append(.respond(exchange, Reply(status: status, body: message, sessionID: sessionID)))
-        } else {
+        } else if isWanted {
             emit(.answerDropped(method: call.method))
         }
+    }
+
+    /// Tells how a client's request ended.
+    mutating func report(
+        _ call: Call,
+        _ session: Session,
+        _ outcome: Outcome,
+        errorCode: Int? = nil,
+        isFromChild: Bool = false,
+        responseBytes: Int
+    ) {
         var finished = Event.RequestFinished(
             session: session.label,
             method: call.method,
@@ -49,7 +78,7 @@ extension Bridge {
             transport: session.transport,
             revision: session.revision,
             requestBytes: call.requestBytes,
-            responseBytes: message.readableBytes,
+            responseBytes: responseBytes,
             arrived: call.arrived,
             sent: call.sentAt,
             answered: isFromChild ? now : nil,
@@ -59,7 +88,6 @@ extension Bridge {
         finished.queued = call.queued
         finished.trace = call.trace
         emit(.requestFinished(finished))
-        closeIfEphemeral(session)
     }
 
     private mutating func collect(_ message: ByteBuffer, _ batch: PendingBatch) {
@@ -177,6 +205,13 @@ extension Bridge {
         let isError = envelope.kind == .error
         if call.aftermath == .handshake { return handshakeAnswered(call, message, envelope, link) }
         if !isError { conclude(call, message, envelope, session, link) }
+        if session.revision.isStateless {
+            if keepsAnswer(of: session, message, envelope) {
+                link.inFlight -= 1
+                return calls[call.id] = nil
+            }
+            return answerStateless(call, id, message, envelope, link)
+        }
         guard let range = envelope[.id] else { return }
         let code = isError ? envelope[.errorCode].flatMap { message.integer($0) } : nil
         let isToolError = envelope[.resultIsError].map { message.text($0) == "true" } ?? false
@@ -224,7 +259,8 @@ extension Bridge {
         switch call.aftermath {
         case .none where call.method == .toolsList || call.method == .promptsList:
             knownNames.learn(from: message, result: envelope[.result], method: call.method)
-        case .none, .handshake, .sharedHandshake: break
+            if call.method == .toolsList { link.learnParameterHeaders(from: message, result: envelope[.result]) }
+        case .none, .handshake, .sharedHandshake, .discover: break
         case .setLevel(let level):
             session.logLevel = level
             link.logLevel = activeSessions(on: link).compactMap(\.logLevel).min() ?? level

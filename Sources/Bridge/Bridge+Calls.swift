@@ -211,6 +211,21 @@ extension Link {
         waiting.removeAll { $0.phase != .waiting }
     }
 
+    /// Takes the arguments that are repeated in headers out of a list of tools. A list may come in pages.
+    func learnParameterHeaders(from message: ByteBuffer, result: ByteRange?) {
+        let tools = result.flatMap { members(of: $0, in: message).first { $0.name == "tools" } }
+        for tool in tools.map({ elements(of: $0.value, in: message) }) ?? [] {
+            let members = members(of: tool, in: message)
+            guard let name = members.first(where: { $0.name == "name" }).flatMap({ message.string($0.value) }),
+                let schema = members.first(where: { $0.name == "inputSchema" })
+            else { continue }
+            let headers = ParameterHeaders(schema: schema.value, in: message)
+            let isKnown = parameterHeaders[name] != nil
+            guard !headers.isEmpty || isKnown, isKnown || parameterHeaders.count < KnownNames.capacity else { continue }
+            parameterHeaders[name] = headers.isEmpty ? nil : headers
+        }
+    }
+
     /// Why it takes no calls, for those whose calls are refused.
     var unavailability: String {
         let reason = lastExit?.summary ?? "the MCP server is not running"

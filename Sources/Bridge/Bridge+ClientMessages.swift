@@ -58,7 +58,7 @@ extension Bridge {
         effects.append(.respond(exchange, Reply(status: 202)))
     }
 
-    private mutating func makeCall(_ incoming: Incoming, from session: Session) -> Call {
+    mutating func makeCall(_ incoming: Incoming, from session: Session) -> Call {
         let call = Call(
             id: nextCall,
             link: session.link ?? Self.firstLink,
@@ -93,6 +93,7 @@ extension Bridge {
         guard session.phase == .active, let linkID = session.link, let link = links[linkID] else {
             return fail(call, .invalidRequest, "send initialize first")
         }
+        guard !session.revision.isStateless else { return statelessRequest(incoming, call, session, link) }
         switch incoming.method {
         case .loggingSetLevel where link.role == .shared:
             setLevel(incoming, call, session, link)

@@ -50,6 +50,7 @@ extension Bridge {
             return refuse(exchange, error)
         }
         incoming.contextInHeaders = head.traceContext
+        guard !isStateless(incoming, head) else { return postStateless(incoming, exchange, head) }
         guard let session = session(for: incoming, exchange, head) else { return }
         receive(incoming, from: session, exchange, acceptsEventStream: head.acceptsEventStream)
     }
@@ -87,15 +88,6 @@ extension Bridge {
         _ head: ExchangeHead
     ) -> Session? {
         let isInitialize = incoming.method == .initialize && incoming.envelope.kind == .request
-        if head.sessionID == nil, asksForStatelessRevision(incoming, head) {
-            refuse(
-                exchange,
-                .statelessRevision,
-                "revision \(Revision.statelessName) is not served here; send initialize",
-                id: incoming.id
-            )
-            return nil
-        }
         guard checkVersion(head, exchange, id: incoming.id) else { return nil }
         if let id = head.sessionID {
             guard let session = knownSession(id, exchange, requestID: incoming.id) else { return nil }
@@ -129,13 +121,6 @@ extension Bridge {
         }
         session.lastActivity = now
         return session
-    }
-
-    /// Whether the client speaks the revision without sessions. It must be told so quickly and in a way that sends it
-    /// back to `initialize`: any 4xx whose code is not one of that revision's own.
-    private func asksForStatelessRevision(_ incoming: Incoming, _ head: ExchangeHead) -> Bool {
-        head.protocolVersion == Revision.statelessName || incoming.method == .serverDiscover
-            || incoming.envelope[.metaProtocolVersion] != nil
     }
 
     /// Checks `MCP-Protocol-Version`. Any revision the proxy knows will do: the official servers don't insist on the
@@ -272,13 +257,13 @@ extension Failure {
     var rejectReason: RejectReason {
         switch self {
         case .unknownSession, .missingSession: .unknownSession
-        case .unsupportedVersion, .statelessRevision: .unsupportedVersion
+        case .unsupportedVersion, .revisionNotServed: .unsupportedVersion
         case .sessionLimit: .sessionLimit
         case .shuttingDown: .shuttingDown
         case .queueFull: .queueFull
         case .upstreamUnavailable: .upstreamDown
         case .taskUnknown, .notShared: .forbiddenTask
-        case .unknownEventID: .badHeader
+        case .unknownEventID, .headerMismatch: .badHeader
         default: .badMessage
         }
     }

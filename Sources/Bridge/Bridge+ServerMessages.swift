@@ -119,7 +119,9 @@ extension Bridge {
         let isURLMode = envelope[.mode].flatMap { message.string($0) } == "url"
         let needed = ClientCapabilities.needed(for: method, isURLMode: isURLMode)
         let declared = link.role == .shared ? configuration.sharedCapabilitySet : session.capabilities
-        guard session.capabilities.intersection(declared).isSuperset(of: needed) else {
+        let isParked = session.revision.isStateless
+        // The stateless revision lets clients be asked in some methods only.
+        guard session.capabilities.intersection(declared).isSuperset(of: needed), !isParked || session.parking != nil else {
             emit(.protocolViolation(peer: .server, kind: .undeclaredRequest, detail: method.rawValue))
             return refuse(
                 childID,
@@ -131,12 +133,12 @@ extension Bridge {
                 requestBytes: message.readableBytes
             )
         }
-        if isURLMode, let id = envelope[.elicitationID].flatMap({ message.string($0) }) {
+        if isURLMode, !isParked, let id = envelope[.elicitationID].flatMap({ message.string($0) }) {
             session.elicitations.insert(id)
         }
         let own = nextServerRequest
         nextServerRequest += 1
-        let stream = streamForServerMessage(to: session)
+        let stream = isParked ? 0 : streamForServerMessage(to: session)
         let request = ServerRequest(
             childID: childID,
             link: link.id,
@@ -154,7 +156,11 @@ extension Bridge {
         for id in session.inFlight.values {
             if let call = calls[id], call.mayAsk { extendDeadline(of: call, session) }
         }
-        deliver(message.splicing(.init(idRange, String(own)), newline: false), to: session, stream: stream)
+        if isParked {
+            park(own, method, message, envelope, session)
+        } else {
+            deliver(message.splicing(.init(idRange, String(own)), newline: false), to: session, stream: stream)
+        }
         // What its answer needs may wait behind other sessions.
         if link.turns.areTaken { pump(link) }
     }
@@ -252,6 +258,7 @@ extension Bridge {
         isError: Bool = false
     ) {
         guard let request = serverRequests.removeValue(forKey: own) else { return }
+        request.session.parking?.questions[own] = nil
         request.session.serverRequests.remove(own)
         links[request.link]?.serverRequests[request.childID] = nil
         emit(
@@ -302,7 +309,9 @@ extension Bridge {
             followUp(forClient, request)
         case .toolsListChanged, .promptsListChanged, .resourcesListChanged:
             for session in activeSessions(on: link) { deliver(message, to: session, stream: 0) }
+            tellListeners(message, envelope, method, link)
         case .resourcesUpdated:
+            tellListeners(message, envelope, method, link)
             for session in subscribers(of: envelope[.uri].flatMap { message.string($0) } ?? "", link) {
                 deliver(message, to: session, stream: 0)
             }
@@ -383,6 +392,10 @@ extension Bridge {
             case .ambiguous: false
             }
         if let owner = taskOwner(message, envelope, link) { isSafe = owner != nil }
+        if active.isEmpty, let reader = logReader(on: link), let wanted = reader.logLevel {
+            guard LogLevel(rawValue: level).map({ $0 >= wanted }) ?? true else { return }
+            return deliver(message, to: reader, stream: streamForServerMessage(to: reader))
+        }
         guard active.count == 1, isSafe || link.role != .shared else {
             return emit(.upstreamLog(link: link.id, level: String(level.prefix(16)), bytes: message.readableBytes))
         }

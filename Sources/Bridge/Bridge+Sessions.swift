@@ -91,7 +91,7 @@ extension Bridge {
             session.clientName = String((name.flatMap { incoming.message.string($0.value) } ?? "").prefix(64))
         }
         let asked = incoming.text(.protocolVersion)
-        session.revision = asked.map { Revision(rawValue: $0) ?? .newest } ?? .assumed
+        session.revision = asked.map { Revision(handshake: $0) ?? .newestHandshake } ?? .assumed
         switch configuration.isolation {
         case .shared:
             guard let link = links[Self.firstLink], link.phase != .crashLoop, link.phase != .stopping else {
@@ -206,6 +206,7 @@ extension Bridge {
                 tellCancelled(call, link, reason: message)
             }
         }
+        concludeListening(session)
         for number in session.streams.keys.sorted() { finish(stream: number, of: session, .sessionEnded) }
         if let link { release(session, link) }
         bufferedBytes -= session.countedBytes
@@ -224,7 +225,7 @@ extension Bridge {
     }
 
     mutating func closeIfEphemeral(_ session: Session) {
-        guard session.isEphemeral, !session.isReceiving, session.inFlight.isEmpty else { return }
+        guard session.isEphemeral, !session.isReceiving, session.inFlight.isEmpty, session.listening == nil else { return }
         close(session, .stateless)
     }
 

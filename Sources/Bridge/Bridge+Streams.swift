@@ -46,12 +46,16 @@ extension Bridge {
             guard let session = call.session else { return }
             // Nobody will ever learn the session's id.
             if call.method == .initialize { close(session, .streamClosed) }
+            if session.revision.isStateless { abandon(call, session) }
         case .stream(let session, let number):
             if let stream = session.streams[number] { reportClosed(stream, of: session, end) }
             session.lastActivity = now
             session.streams[number]?.exchange = nil
-            if let id = session.streams[number]?.call { calls[id]?.exchange = nil }
-            if session.transport == .sse { close(session, .streamClosed) }
+            if let call = session.streams[number]?.call.flatMap({ calls[$0] }) {
+                call.exchange = nil
+                if session.revision.isStateless { abandon(call, session) }
+            }
+            if session.transport == .sse || session.listening != nil { close(session, .streamClosed) }
         case .batch, nil:
             return
         }
@@ -65,7 +69,8 @@ extension Bridge {
         carry(stream: 0, of: session, on: exchange)
     }
 
-    private mutating func carry(stream number: Int, of session: Session, on exchange: ExchangeID) {
+    /// Makes `exchange` carry a stream, instead of whatever carried it.
+    mutating func carry(stream number: Int, of session: Session, on exchange: ExchangeID) {
         if let stream = session.streams[number], let old = stream.exchange {
             exchanges[old] = nil
             effects.append(.endStream(old))
@@ -74,7 +79,8 @@ extension Bridge {
         session.streams[number]?.exchange = exchange
         session.streams[number]?.carriedSince = now
         exchanges[exchange] = .stream(session, number)
-        effects.append(.openStream(exchange, sessionID: session.transport == .sse ? nil : session.id))
+        let isAnonymous = session.transport == .sse || session.isEphemeral
+        effects.append(.openStream(exchange, sessionID: isAnonymous ? nil : session.id))
         emit(.streamOpened(session: session.label, kind: session.streams[number]?.kind ?? .get))
     }
 

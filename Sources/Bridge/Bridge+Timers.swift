@@ -21,6 +21,7 @@ extension Bridge {
             let message = Messages.cancelled(id: RequestID(own), reason: "timeout")
             followUp(message, request)
         }
+        expireParking()
         endIdleSessions()
     }
 
@@ -67,6 +68,9 @@ extension Bridge {
             pingExpired(link)
         case .own(.standingState):
             calls[call.id] = nil
+        case .own(.subscription(let session, let uri)):
+            calls[call.id] = nil
+            subscriptionAnswered(session, uri: uri, isHonoured: false, link)
         case .client(let session, _):
             expire(call, session, link)
         }
@@ -78,7 +82,7 @@ extension Bridge {
         let limit = isHard ? "--max-request-time" : "--request-timeout"
         let message =
             switch call.aftermath {
-            case .handshake, .sharedHandshake:
+            case .handshake, .sharedHandshake, .discover:
                 "\(link.lastExit?.summary ?? "the MCP server has not answered initialize"); waited "
                     + configuration.connectionTimeout.words
             default:

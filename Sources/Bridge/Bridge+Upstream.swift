@@ -192,7 +192,7 @@ extension Bridge {
             return .failure(HandshakeRefusal(detail: "its answer to initialize has no protocolVersion"))
         }
         let name = message.string(version) ?? ""
-        guard let revision = Revision(rawValue: name) else {
+        guard let revision = Revision(handshake: name) else {
             return .failure(HandshakeRefusal(detail: "it speaks only protocol revision \"\(name.prefix(32))\""))
         }
         let capabilities = envelope[.resultCapabilities].map { ServerCapabilities(at: $0, in: message) }
@@ -202,7 +202,10 @@ extension Bridge {
                 id: id,
                 protocolVersion: version,
                 revision: revision,
-                capabilities: capabilities ?? ServerCapabilities()
+                capabilities: capabilities ?? ServerCapabilities(),
+                capabilitiesRange: envelope[.resultCapabilities],
+                instructions: envelope[.resultInstructions],
+                server: Translation.Server(info: envelope[.resultServerInfo].map { message.text($0) } ?? "{}")
             )
         )
     }
@@ -212,6 +215,9 @@ extension Bridge {
         if case .own(.ping) = call.origin {
             link.ping = nil
             emit(.upstreamProbed(link: link.id, answeredAfter: now - call.arrived))
+        }
+        if case .own(.subscription(let session, let uri)) = call.origin {
+            subscriptionAnswered(session, uri: uri, isHonoured: envelope.kind == .result, link)
         }
         guard case .own(.handshake) = call.origin, link.phase == .initializing else { return }
         switch handshake(message, envelope) {
@@ -293,12 +299,14 @@ extension Bridge {
                 deliver(Messages.resourceUpdated(uri: uri), to: session, stream: 0)
             }
         }
+        tellListenersOfNewProcess(link)
     }
 
     private mutating func becomeReady(_ link: Link) {
         link.phase = .ready
         let pending = calls.values.filter { $0.link == link.id && $0.aftermath == .sharedHandshake }
         for call in pending.sorted(by: { $0.id < $1.id }) { answerSharedHandshake(call, link) }
+        statelessLinkBecameReady(link)
         pump(link)
     }
 

@@ -33,6 +33,8 @@ final class Call {
         case ping
         /// Standing state told to a new process, or taken back when its last session ends.
         case standingState
+        /// The subscription of a client that listens.
+        case subscription(SessionKey, uri: String)
     }
 
     /// What the bridge does besides forwarding once the child has answered.
@@ -42,6 +44,8 @@ final class Call {
         case handshake
         /// `initialize` waits for the shared child's handshake; it is never sent.
         case sharedHandshake
+        /// `server/discover` waits for the child's handshake; it is never sent.
+        case discover
         case setLevel(LogLevel)
         case subscribe(uri: String)
         case unsubscribe(uri: String)
@@ -51,7 +55,7 @@ final class Call {
     let id: CallID
     /// The child that answers it.
     var link: Int
-    let origin: Origin
+    var origin: Origin
     let method: Method
     var phase = Phase.waiting
     var aftermath = Aftermath.none
@@ -69,12 +73,14 @@ final class Call {
     /// The client's progress token, as the raw JSON token.
     var progressToken: String?
 
-    let requestBytes: Int
+    var requestBytes: Int
     /// The tool or prompt it is about, if the child's lists name it.
     var name: KnownName?
+    /// The tool, prompt or resource a stateless request names.
+    var target: String?
     /// With tracing on: where it stands in its trace.
     var trace: RequestTrace?
-    let arrived: NIODeadline
+    var arrived: NIODeadline
     /// When it joined the queue it stands in, and how long it stood in queues before.
     var queuedAt: NIODeadline?
     var queued = TimeAmount.zero

@@ -41,6 +41,9 @@ final class Link {
         var protocolVersion: ByteRange
         var revision: Revision
         var capabilities: ServerCapabilities
+        var capabilitiesRange: ByteRange?
+        var instructions: ByteRange?
+        var server: Translation.Server
     }
 
     let id: Int
@@ -76,6 +79,9 @@ final class Link {
     var inFlight = 0
     /// Cancelled calls the child has never answered and still might.
     var lingering = 0
+
+    /// The arguments of tools that clients of the stateless revision repeat in headers, by tool.
+    var parameterHeaders: [String: ParameterHeaders] = [:]
 
     var turns = Turns()
     /// The child's requests that a client has been asked, by the child's id.

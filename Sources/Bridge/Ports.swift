@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Events
+package import MCP
 package import NIOCore
 
 /// One HTTP request that waits for its response, or one open server-sent-event stream.
@@ -24,19 +25,27 @@ package struct ExchangeHead: Sendable, Equatable {
     package var acceptsEventStream: Bool
     /// `traceparent` and `tracestate`, when they are valid (POST only).
     package var traceContext: TraceContext?
+    /// `Mcp-Method`, `Mcp-Name` and `Mcp-Param-*` (POST only).
+    package var routing: RoutingHeaders
+    /// `Authorization`, as sent (POST only): a question of the child is for whoever made the call.
+    package var credentials: String?
 
     package init(
         sessionID: String? = nil,
         protocolVersion: String? = nil,
         lastEventID: String? = nil,
         acceptsEventStream: Bool = true,
-        traceContext: TraceContext? = nil
+        traceContext: TraceContext? = nil,
+        routing: RoutingHeaders = RoutingHeaders(),
+        credentials: String? = nil
     ) {
         self.sessionID = sessionID
         self.protocolVersion = protocolVersion
         self.lastEventID = lastEventID
         self.acceptsEventStream = acceptsEventStream
         self.traceContext = traceContext
+        self.routing = routing
+        self.credentials = credentials
     }
 }
 

@@ -29,7 +29,7 @@ final class Session {
     let eventTag: String
     let transport: Transport
     let openedAt: NIODeadline
-    /// Serves exactly one POST (`--stateless`) and is never found by id.
+    /// Serves exactly one request (`--stateless`, or the stateless revision) and is never found by id.
     let isEphemeral: Bool
     /// Messages of a batch are still to be taken: a session for one POST must not end before.
     var isReceiving = false
@@ -53,6 +53,11 @@ final class Session {
     var tasks = RecentNames(capacity: 1000)
     /// URL elicitations that were shown to it, so that their completion finds it.
     var elicitations = RecentNames(capacity: 100)
+
+    /// Set for a client of the stateless revision that listens, and does nothing else.
+    var listening: Listening?
+    /// Set once the child asked the client of a stateless request something.
+    var parking: Parking?
 
     var store: EventStore?
     /// Number 0 is the stream of messages that belong to no call: GET, or the one stream of the 2024-11-05 transport.

@@ -9,6 +9,8 @@ package enum Outcome: String, CaseIterable, Sendable {
     case ok
     /// A `tools/call` result with `isError: true`: the tool failed, the protocol did not.
     case toolError = "tool_error"
+    /// The stateless revision's `input_required`: the client is asked something and comes back with a new request.
+    case inputRequired = "input_required"
     /// A JSON-RPC error of the child that blames the request (-32700, -32600, -32601, -32602, -32002).
     case clientError = "client_error"
     /// Any other JSON-RPC error of the child.
@@ -126,6 +128,8 @@ package enum StreamKind: String, CaseIterable, Sendable {
     case get
     case post
     case sse
+    /// `subscriptions/listen` of the stateless revision.
+    case listen
 }
 
 /// How a stream ended.

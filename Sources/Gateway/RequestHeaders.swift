@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Events
+internal import MCP
 internal import NIOHTTP1
 
 /// The headers the gateway looks at, gathered in one pass over the head.
@@ -15,6 +16,10 @@ struct RequestHeaders {
     var sessionID: String?
     var protocolVersion: String?
     var lastEventID: String?
+    /// `Authorization`, never looked into.
+    var authorization: String?
+    /// `Mcp-Method`, `Mcp-Name` and `Mcp-Param-*`.
+    var routing = RoutingHeaders()
     /// Of several `traceparent` none counts; `tracestate` lines are joined (W3C Trace Context, 3.2 and 3.3).
     var traceparent: String?
     var tracestate: String?
@@ -56,6 +61,12 @@ struct RequestHeaders {
             self.isForwarded = true
         case 10 where bytes.equals(lowercase: "tracestate"):
             self.tracestate = self.tracestate.map { "\($0),\(value)" } ?? value
+        case 8 where bytes.equals(lowercase: "mcp-name"):
+            if Self.replace(&self.routing.name, value) { self.routing.duplicate = "Mcp-Name" }
+        case 10 where bytes.equals(lowercase: "mcp-method"):
+            if Self.replace(&self.routing.method, value) { self.routing.duplicate = "Mcp-Method" }
+        case 13 where bytes.equals(lowercase: "authorization"):
+            if Self.replace(&self.authorization, value) { self.duplicate = name }
         case 11 where bytes.equals(lowercase: "traceparent"):
             self.traceparent = self.traceparent == nil ? value : ""
         case 12 where bytes.equals(lowercase: "content-type"):
@@ -74,7 +85,13 @@ struct RequestHeaders {
         case 30 where bytes.equals(lowercase: "access-control-request-headers"): self.requestedHeaders = value
         default:
             if bytes.count > 11, bytes.hasPrefix(lowercase: "x-forwarded-") { self.isForwarded = true }
+            if bytes.count > 10, bytes.hasPrefix(lowercase: "mcp-param-") { self.takeParameter(name, value) }
         }
+    }
+
+    private mutating func takeParameter(_ name: String, _ value: String) {
+        let parameter = name.dropFirst("mcp-param-".count).lowercased()
+        if self.routing.parameters.updateValue(value, forKey: parameter) != nil { self.routing.duplicate = "Mcp-Param" }
     }
 
     /// Sets a header's value, and returns whether it had one already.

@@ -129,7 +129,12 @@ struct Router: Sendable {
             guard accepted.json || accepted.eventStream else {
                 return .refused(self.notAcceptable("application/json or text/event-stream", headers))
             }
+            if headers.isStateless, !(accepted.json && accepted.eventStream) {
+                return .refused(self.notAcceptable("application/json and text/event-stream", headers))
+            }
             return .post(ExchangeHead(headers, acceptsEventStream: accepted.eventStream))
+        case .GET where headers.isStateless, .DELETE where headers.isStateless:
+            return .refused(self.methodNotAllowed(head, allow: "POST"))
         case .GET:
             guard MediaRange.accepted(headers.accept).eventStream else {
                 return .refused(self.notAcceptable("text/event-stream", headers))
@@ -241,6 +246,11 @@ extension Router.Endpoint {
     }
 }
 
+extension RequestHeaders {
+    /// Whether the request names the revision without sessions, which has nothing but POST.
+    fileprivate var isStateless: Bool { self.protocolVersion == Revision.stateless.rawValue }
+}
+
 extension Router.Decision {
     fileprivate init(refusing failure: Failure, _ message: String) {
         self.init(route: .refused(Refusal(failure: failure, message: message)))
@@ -254,7 +264,9 @@ extension ExchangeHead {
             protocolVersion: headers.protocolVersion,
             lastEventID: headers.lastEventID,
             acceptsEventStream: acceptsEventStream,
-            traceContext: headers.traceContext
+            traceContext: headers.traceContext,
+            routing: headers.routing,
+            credentials: headers.authorization
         )
     }
 }

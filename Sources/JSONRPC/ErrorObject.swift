@@ -9,6 +9,8 @@ package enum DataValue: Sendable, Equatable {
     case bool(Bool)
     case null
     case strings([String])
+    /// JSON text, as it is.
+    case json(String)
 }
 
 /// Error responses of the proxy's own (JSON-RPC 2.0, section 5.1).
@@ -52,6 +54,7 @@ extension ByteBuffer {
         case .integer(let integer): writeString(String(integer))
         case .bool(let bool): writeString(bool ? "true" : "false")
         case .null: writeStaticString("null")
+        case .json(let text): writeString(text)
         case .strings(let strings):
             writeInteger(ASCII.openBracket)
             for (index, string) in strings.enumerated() {

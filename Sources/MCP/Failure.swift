@@ -25,11 +25,17 @@ package enum Failure: String, CaseIterable, Sendable {
     case invalidRequest = "invalid_request"
     case batchNotAllowed = "batch_not_allowed"
     case idInUse = "id_in_use"
+    // The envelope of the stateless revision.
+    case envelopeInvalid = "envelope_invalid"
+    case headerMismatch = "header_mismatch"
+    case revisionNotServed = "revision_not_served"
+    case methodNotFound = "method_not_found"
+    case capabilityMissing = "capability_missing"
+    case requestStateInvalid = "request_state_invalid"
     // The session.
     case missingSession = "missing_session"
     case unknownSession = "unknown_session"
     case unsupportedVersion = "unsupported_version"
-    case statelessRevision = "stateless_revision"
     case alreadyInitialized = "already_initialized"
     case unknownEventID = "unknown_event_id"
     case sessionLimit = "session_limit"
@@ -55,12 +61,15 @@ package enum Failure: String, CaseIterable, Sendable {
     /// The JSON-RPC error code.
     ///
     /// -32000 to -32099 is where JSON-RPC 2.0 (5.1) lets a server define its own; -32001 for a timeout is what the
-    /// official SDKs use. -32800 is LSP's "request cancelled", which the Python SDK uses too.
+    /// official SDKs use. -32020 to -32022 are the stateless revision's own. -32800 is LSP's "request cancelled", which the Python SDK uses too.
     package var code: Int {
         switch self {
         case .parseError: -32700
-        case .taskUnknown: -32602
-        case .notShared, .clientCannot: -32601
+        case .taskUnknown, .envelopeInvalid, .requestStateInvalid: -32602
+        case .notShared, .clientCannot, .methodNotFound: -32601
+        case .headerMismatch: -32020
+        case .capabilityMissing: -32021
+        case .revisionNotServed: -32022
         case .hostRefused, .originRefused, .notFound, .methodNotAllowed, .tooManyConnections, .overloaded,
             .sessionLimit,
             .shuttingDown, .queueFull, .upstreamUnavailable, .upstreamExited, .upstreamAnswerTooLarge,
@@ -70,7 +79,7 @@ package enum Failure: String, CaseIterable, Sendable {
         case .cancelled: -32800
         case .notAcceptable, .unsupportedMediaType, .malformedRequest, .headersTooLarge, .bodyTooLarge,
             .requestTimeout, .invalidRequest, .batchNotAllowed, .idInUse, .missingSession, .unsupportedVersion,
-            .statelessRevision, .alreadyInitialized, .unknownEventID:
+            .alreadyInitialized, .unknownEventID:
             -32600
         }
     }
@@ -80,7 +89,7 @@ package enum Failure: String, CaseIterable, Sendable {
     package var quotesClient: Bool {
         switch self {
         case .notFound, .methodNotAllowed, .notAcceptable, .unsupportedMediaType, .malformedRequest, .idInUse,
-            .unsupportedVersion, .unknownEventID:
+            .unsupportedVersion, .revisionNotServed, .unknownEventID:
             true
         default: false
         }
@@ -90,7 +99,7 @@ package enum Failure: String, CaseIterable, Sendable {
     package var status: Int {
         switch self {
         case .hostRefused, .originRefused: 403
-        case .notFound, .unknownSession: 404
+        case .notFound, .unknownSession, .methodNotFound: 404
         case .methodNotAllowed: 405
         case .notAcceptable: 406
         case .requestTimeout: 408
@@ -99,7 +108,8 @@ package enum Failure: String, CaseIterable, Sendable {
         case .headersTooLarge: 431
         case .tooManyConnections, .overloaded, .sessionLimit, .shuttingDown: 503
         case .malformedRequest, .parseError, .invalidRequest, .batchNotAllowed, .idInUse, .missingSession,
-            .unsupportedVersion, .statelessRevision, .alreadyInitialized, .unknownEventID:
+            .unsupportedVersion, .alreadyInitialized, .unknownEventID, .envelopeInvalid, .headerMismatch,
+            .revisionNotServed, .capabilityMissing, .requestStateInvalid:
             400
         case .queueFull, .upstreamUnavailable, .upstreamExited, .upstreamAnswerTooLarge, .upstreamAnswerInvalid,
             .timeout, .cancelled, .taskUnknown, .notShared, .subscriptionLimit, .clientCannot, .noClient,

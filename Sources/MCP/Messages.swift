@@ -12,7 +12,7 @@ package enum Messages {
         request(
             id: id,
             method: .initialize,
-            params: #"{"protocolVersion":"\#(Revision.newest.rawValue)","capabilities":\#(capabilities),"#
+            params: #"{"protocolVersion":"\#(Revision.newestHandshake.rawValue)","capabilities":\#(capabilities),"#
                 + #""clientInfo":{"name":"mcp-proxy","version":"\#(version)"}}"#
         )
     }

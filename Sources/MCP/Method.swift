@@ -23,6 +23,7 @@ package enum Method: String, CaseIterable, Sendable {
     case tasksList = "tasks/list"
     case tasksCancel = "tasks/cancel"
     case serverDiscover = "server/discover"
+    case subscriptionsListen = "subscriptions/listen"
     // Requests of servers.
     case samplingCreateMessage = "sampling/createMessage"
     case elicitationCreate = "elicitation/create"
@@ -39,6 +40,7 @@ package enum Method: String, CaseIterable, Sendable {
     case resourcesUpdated = "notifications/resources/updated"
     case elicitationComplete = "notifications/elicitation/complete"
     case tasksStatus = "notifications/tasks/status"
+    case subscriptionsAcknowledged = "notifications/subscriptions/acknowledged"
     /// None of the above.
     case other = "_OTHER"
 

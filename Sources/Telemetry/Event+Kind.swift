@@ -57,7 +57,7 @@ extension Event.UpstreamExit {
 extension Outcome {
     fileprivate var kind: EventKind {
         switch self {
-        case .ok, .cancelled: .requestCompleted
+        case .ok, .inputRequired, .cancelled: .requestCompleted
         case .toolError, .clientError, .serverError, .rejected: .requestFailed
         case .timeout: .requestTimeout
         case .upstreamLost: .requestUpstreamLost

@@ -121,6 +121,7 @@ extension Event.RequestFinished {
         let ending =
             switch outcome {
             case .ok: "answered in \(time)"
+            case .inputRequired: "answered in \(time) with a question"
             case .toolError: "answered in \(time): the tool reports a failure"
             case .clientError: "answered in \(time): the server refused it with error\(code)"
             case .serverError: "failed after \(time): error\(code) in the server"

@@ -66,7 +66,7 @@ extension Outcome {
     fileprivate var severity: Severity {
         switch self {
         // A refusal tells its reason in an event of its own.
-        case .ok, .cancelled, .rejected: .info
+        case .ok, .inputRequired, .cancelled, .rejected: .info
         case .toolError, .clientError: .notice
         case .serverError, .timeout, .upstreamLost: .warning
         }

@@ -81,6 +81,7 @@ extension StreamKind {
         case .get: "the GET stream"
         case .post: "a POST stream"
         case .sse: "the SSE stream"
+        case .listen: "a stream of changes"
         }
     }
 }

@@ -70,7 +70,7 @@ extension Event {
 extension Outcome {
     fileprivate var isOfTheCourse: Bool {
         switch self {
-        case .ok, .cancelled, .rejected: true
+        case .ok, .inputRequired, .cancelled, .rejected: true
         case .toolError, .clientError, .serverError, .timeout, .upstreamLost: false
         }
     }

@@ -22,17 +22,6 @@ struct SessionTests {
         #expect(world.replies[get]?.status == 404)
     }
 
-    @Test("the stateless revision is turned away quickly, so that its clients fall back to initialize")
-    func discover() {
-        let world = World.ready()
-        let exchange = world.post(
-            #"{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{"_meta":{}}}"#,
-            version: "2026-07-28"
-        )
-        #expect(world.replies[exchange]?.status == 400)
-        #expect(world.body(exchange)?.errorCode == -32600)
-    }
-
     @Test("an unsupported version header is refused, a known one other than the negotiated is tolerated")
     func versions() throws {
         let world = World.ready()

@@ -89,14 +89,18 @@ final class World {
         session: String? = nil,
         version: String? = nil,
         acceptsEventStream: Bool = true,
-        traceContext: TraceContext? = nil
+        traceContext: TraceContext? = nil,
+        routing: RoutingHeaders = RoutingHeaders(),
+        credentials: String? = nil
     ) -> ExchangeID {
         let exchange = mint()
         let head = ExchangeHead(
             sessionID: session,
             protocolVersion: version,
             acceptsEventStream: acceptsEventStream,
-            traceContext: traceContext
+            traceContext: traceContext,
+            routing: routing,
+            credentials: credentials
         )
         bridge.post(exchange, head: head, body: ByteBuffer(string: body), now: now)
         settle()

@@ -10,10 +10,11 @@ struct VocabularyTests {
     @Test("revisions are ordered by date; only 2025-03-26 has batches, only 2025-11-25 primes its streams")
     func revisions() {
         #expect(Revision.allCases == Revision.allCases.sorted())
-        #expect(Revision.newest == Revision.allCases.last)
+        #expect(Revision.handshakes == Array(Revision.allCases.dropLast()))
+        #expect(Revision.newestHandshake == Revision.handshakes.last)
         #expect(Revision.allCases.filter(\.allowsBatches) == [.v2025_03_26])
         #expect(Revision.allCases.filter(\.primesStreams) == [.v2025_11_25])
-        #expect(Revision(rawValue: Revision.statelessName) == nil)
+        #expect(Revision(handshake: Revision.stateless.rawValue) == nil)
     }
 
     @Test("a method the protocol does not name is _OTHER")

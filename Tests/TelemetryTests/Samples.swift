@@ -22,7 +22,7 @@ func finished(
         outcome: outcome,
         errorCode: errorCode,
         transport: .streamableHTTP,
-        revision: .newest,
+        revision: .newestHandshake,
         requestBytes: 120,
         responseBytes: 340,
         arrived: arrived,

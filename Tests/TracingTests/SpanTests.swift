@@ -81,14 +81,14 @@ import Tracing
     }
 
     @Test func tellsOtherMethods() {
-        let ping = Operation(method: .ping, revision: .newest)
+        let ping = Operation(method: .ping, revision: .newestHandshake)
         #expect(ping.spanName == "ping")
         #expect(
             text(ping.clientAttributes) == [
                 "mcp.method.name": "ping", "network.transport": "pipe", "mcp.protocol.version": "2025-11-25",
             ]
         )
-        let prompt = Operation(method: .promptsGet, target: "greeting", revision: .newest)
+        let prompt = Operation(method: .promptsGet, target: "greeting", revision: .newestHandshake)
         #expect(prompt.spanName == "prompts/get greeting")
         #expect(text(prompt.clientAttributes)["gen_ai.prompt.name"] == "greeting")
         #expect(text(prompt.clientAttributes)["gen_ai.tool.name"] == nil)
@@ -98,10 +98,10 @@ import Tracing
         let operation = Operation(
             method: .toolsCall,
             target: String(repeating: "é", count: 1000) + "!",
-            revision: .newest
+            revision: .newestHandshake
         )
         #expect(operation.target == String(repeating: "é", count: 128))
-        let odd = Operation(method: .toolsCall, target: "x" + String(repeating: "é", count: 128), revision: .newest)
+        let odd = Operation(method: .toolsCall, target: "x" + String(repeating: "é", count: 128), revision: .newestHandshake)
         #expect(odd.target?.utf8.count == 255)
     }
 }

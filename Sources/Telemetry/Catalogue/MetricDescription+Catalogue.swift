@@ -634,7 +634,8 @@ extension MetricDescription {
 private enum Vocabulary {
     static let event = EventKind.allCases.map(\.rawValue)
     static let outcome = [
-        "ok", "tool_error", "client_error", "server_error", "timeout", "upstream_lost", "rejected", "cancelled",
+        "ok", "tool_error", "input_required", "client_error", "server_error", "timeout", "upstream_lost", "rejected",
+        "cancelled",
     ]
     static let rejectReason = [
         "queue_full", "session_limit", "connection_limit", "overloaded", "upstream_down", "shutting_down",
@@ -654,7 +655,7 @@ private enum Vocabulary {
     ]
     static let peer = ["from_client", "from_server"]
     static let transport = ["streamable_http", "sse"]
-    static let streamKind = ["get", "post", "sse"]
+    static let streamKind = ["get", "post", "sse", "listen"]
     static let streamEnd = ["finished", "client_gone", "replaced", "slow_consumer", "session_ended"]
     static let cancelInitiator = ["client", "proxy"]
     static let serverRequestOutcome = [
@@ -672,7 +673,7 @@ private enum Vocabulary {
         "initialize", "ping", "tools/list", "tools/call", "prompts/list", "prompts/get", "resources/list",
         "resources/templates/list", "resources/read", "resources/subscribe", "resources/unsubscribe",
         "completion/complete", "logging/setLevel", "tasks/get", "tasks/result", "tasks/list", "tasks/cancel",
-        "server/discover", "_OTHER",
+        "server/discover", "subscriptions/listen", "_OTHER",
     ]
     static let serverMethod = [
         "sampling/createMessage", "elicitation/create", "roots/list", "tasks/get", "tasks/result", "tasks/list",

@@ -27,7 +27,7 @@ enum ErrorType: String, CaseIterable {
     init(_ request: Event.RequestFinished) {
         self =
             switch request.outcome {
-            case .ok: .none
+            case .ok, .inputRequired: .none
             case .toolError: .toolError
             case .timeout: .timeout
             case .cancelled: .cancelled

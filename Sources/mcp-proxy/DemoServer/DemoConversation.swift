@@ -73,8 +73,8 @@ struct DemoConversation {
         }
         switch method {
         case .initialize:
-            let requested = envelope[.protocolVersion].flatMap { message.string($0) }.flatMap(Revision.init(rawValue:))
-            answer(id, json: DemoTools.introduction(speaking: requested ?? .newest))
+            let requested = envelope[.protocolVersion].flatMap { message.string($0) }.flatMap(Revision.init(handshake:))
+            answer(id, json: DemoTools.introduction(speaking: requested ?? .newestHandshake))
         case .ping: answer(id, json: "{}")
         case .toolsList: answer(id, json: DemoTools.list)
         case .toolsCall: call(id, envelope, in: message, now: now)

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Events
+import JSONRPC
+import MCP
+import NIOCore
+
+// Requests of the stateless revision (2026-07-28). Each is a session of its own that lasts as long as the request: all
+// that keeps sessions apart keeps these apart, too.
+extension Bridge {
+    /// Whether a message is of the stateless revision, or pretends to be.
+    func isStateless(_ incoming: Incoming, _ head: ExchangeHead) -> Bool {
+        head.protocolVersion == Revision.stateless.rawValue || incoming.envelope[.metaProtocolVersion] != nil
+            || incoming.method == .serverDiscover
+    }
+
+    /// Checks a request in the order the specification has, and takes it.
+    mutating func postStateless(_ incoming: Incoming, _ exchange: ExchangeID, _ head: ExchangeHead) {
+        let id = incoming.id
+        switch incoming.envelope.kind {
+        case .request: break
+        case .notification:
+            // A client ends its requests by going away, and has nothing else to tell.
+            effects.append(.respond(exchange, Reply(status: 202)))
+            return emit(
+                .notificationReceived(peer: .client, method: incoming.method, bytes: incoming.message.readableBytes)
+            )
+        case .result, .error:
+            return refuse(exchange, .invalidRequest, "revision \(Revision.stateless.rawValue) has no answers of clients")
+        }
+        let envelope = RequestEnvelope(at: incoming.envelope[.meta], in: incoming.message)
+        if let fault = envelope.fault { return refuse(exchange, .envelopeInvalid, fault, id: id) }
+        if let fault = headerFault(incoming, envelope, head) { return refuse(exchange, .headerMismatch, fault, id: id) }
+        guard envelope.protocolVersion == Revision.stateless.rawValue else {
+            return refuseRevision(envelope.protocolVersion ?? "", exchange, id)
+        }
+        guard incoming.method.isStateless else {
+            let message = "revision \(Revision.stateless.rawValue) has no method of that name"
+            return refuse(exchange, .methodNotFound, message, id: id)
+        }
+        guard !isDraining else { return refuse(exchange, .shuttingDown, "the proxy is shutting down", id: id) }
+        let link = linkForStateless()
+        if incoming.method == .toolsCall, let fault = parameterFault(incoming, head, link) {
+            return refuse(exchange, .headerMismatch, fault, id: id)
+        }
+        if incoming.method == .subscriptionsListen { return listen(incoming, exchange, link) }
+        if let state = requestState(in: incoming) { return resume(incoming, state, envelope, exchange, head) }
+        let session = openEphemeralSession(revision: .stateless)
+        session.take(envelope)
+        session.link = link.id
+        if incoming.method.takesTurns {
+            session.parking = Parking(context: RequestContext(incoming, credentials: head.credentials), since: now)
+        }
+        receive(incoming, from: session, exchange, acceptsEventStream: head.acceptsEventStream)
+    }
+
+    private func headerFault(_ incoming: Incoming, _ envelope: RequestEnvelope, _ head: ExchangeHead) -> String? {
+        guard let version = head.protocolVersion else {
+            return "MCP-Protocol-Version is missing; it must repeat the revision that params._meta names"
+        }
+        guard version == envelope.protocolVersion else {
+            return "MCP-Protocol-Version and params._meta name different revisions"
+        }
+        return head.routing.fault(method: incoming.text(.method) ?? "", target: incoming.target)
+    }
+
+    /// Whether `Mcp-Param-*` repeat the arguments of a tool, as far as its schema is known.
+    private func parameterFault(_ incoming: Incoming, _ head: ExchangeHead, _ link: Link) -> String? {
+        guard let headers = incoming.text(.name).flatMap({ link.parameterHeaders[$0] }),
+            let params = incoming.envelope[.params]
+        else { return nil }
+        let arguments = members(of: params, in: incoming.message).last { $0.name == "arguments" }
+        return headers.fault(head.routing, arguments: arguments?.value, in: incoming.message)
+    }
+
+    private mutating func refuseRevision(_ asked: String, _ exchange: ExchangeID, _ id: RequestID?) {
+        let served = Revision.stateless.rawValue
+        refuse(
+            exchange,
+            .revisionNotServed,
+            "revision '\(asked.prefix(32))' is not served without a handshake; use \(served), or send initialize",
+            id: id,
+            details: [("supported", .strings([served])), ("requested", .string(String(asked.prefix(32))))]
+        )
+    }
+
+    /// The child that serves requests without a session: the shared one, or, where sessions have children of their own,
+    /// one more for all of them.
+    private mutating func linkForStateless() -> Link {
+        let id = configuration.isolation == .shared ? Self.firstLink : statelessLink
+        if let link = id.flatMap({ links[$0] }), link.phase != .stopping { return link }
+        let link = openLink(role: .shared)
+        statelessLink = link.id
+        return link
+    }
+
+    // MARK: To the child
+
+    /// Answers a request from what is known, or has the child answer it.
+    mutating func statelessRequest(_ incoming: Incoming, _ call: Call, _ session: Session, _ link: Link) {
+        call.target = incoming.target
+        if incoming.method == .serverDiscover {
+            call.aftermath = .discover
+            call.deadline = now + configuration.connectionTimeout
+            wake(at: call.deadline)
+            if link.handshake != nil { return answerDiscover(call, link) }
+            // Not put into the queue: it is answered when the handshake is done, or with what stands in its way.
+            if link.phase == .crashLoop || link.phase == .stopping { failUnavailable(call, link) }
+            return
+        }
+        followLogLevel(of: session, link)
+        let message = Translation.forHandshake(incoming.message, incoming.envelope, method: incoming.method)
+        guard let envelope = try? Envelope.scan(message) else { return }
+        var translated = Incoming(message, envelope)
+        translated.contextInHeaders = incoming.contextInHeaders
+        forward(translated, call, link)
+    }
+
+    /// The child has one log level, and each request may ask for one: it is told when it has to say more.
+    private mutating func followLogLevel(of session: Session, _ link: Link) {
+        guard let wanted = session.logLevel, link.handshake?.capabilities.contains("logging") == true,
+            link.phase == .ready, wanted < link.logLevel ?? .emergency || link.logLevel == nil
+        else { return }
+        link.logLevel = wanted
+        _ = ask(link, .standingState, .loggingSetLevel) { Messages.setLevel(id: $0, level: wanted) }
+    }
+
+    private mutating func answerDiscover(_ call: Call, _ link: Link) {
+        guard case .client(_, let id) = call.origin, let handshake = link.handshake else { return }
+        let result = Translation.discovery(handshake)
+        answer(call, with: ByteBuffer(string: #"{"jsonrpc":"2.0","id":\#(id.token),"result":\#(result)}"#), outcome: .ok)
+    }
+
+    /// The handshake is done: who waited for it is answered.
+    mutating func statelessLinkBecameReady(_ link: Link) {
+        let waiting = calls.values.filter { $0.link == link.id && $0.aftermath == .discover && $0.isLive }
+        for call in waiting.sorted(by: { $0.id < $1.id }) { answerDiscover(call, link) }
+        let listening = sessions.values.filter { $0.link == link.id && $0.listening?.isAcknowledged == false }
+        for session in listening.sorted(by: { $0.key.number < $1.key.number }) { beginListening(session, link) }
+    }
+
+    // MARK: From the child
+
+    /// Gives a request the child's answer.
+    mutating func answerStateless(
+        _ call: Call,
+        _ id: RequestID,
+        _ message: ByteBuffer,
+        _ envelope: Envelope,
+        _ link: Link
+    ) {
+        guard let range = envelope[.id], let server = link.handshake?.server else { return }
+        guard envelope.kind == .error else {
+            let isToolError = envelope[.resultIsError].map { message.text($0) == "true" } ?? false
+            let own = Translation.stateless(result: message, envelope, method: call.method, server: server)
+            let idRange = (try? Envelope.scan(own))?[.id] ?? range
+            let forClient = own.splicing(.init(idRange, id.token), newline: false)
+            return answer(call, with: forClient, outcome: isToolError ? .toolError : .ok, isFromChild: true)
+        }
+        let code = envelope[.errorCode].flatMap { message.integer($0) } ?? 0
+        switch Translation.stateless(error: message, envelope, code: code, target: call.target) {
+        case .inputRequired(let result):
+            let forClient = ByteBuffer(string: #"{"jsonrpc":"2.0","id":\#(id.token),"result":\#(result)}"#)
+            answer(call, with: forClient, outcome: .inputRequired, isFromChild: true)
+        case .error(let newCode, let data):
+            let forClient = Translation.error(message, envelope, id: id, code: newCode, data: data)
+            answer(call, with: forClient, outcome: .init(errorCode: code), errorCode: newCode, isFromChild: true)
+        case nil:
+            let status = code == -32601 ? 404 : 200
+            let forClient = message.splicing(.init(range, id.token), newline: false)
+            answer(
+                call,
+                with: forClient,
+                outcome: .init(errorCode: code),
+                errorCode: code,
+                isFromChild: true,
+                status: status
+            )
+        }
+    }
+
+    /// The client of a stateless request went away, which ends the request (2026-07-28, "Cancellation").
+    mutating func abandon(_ call: Call, _ session: Session) {
+        guard call.isLive, let link = links[call.link] else { return }
+        let wasSent = call.phase == .sent
+        emit(.requestCancelled(initiator: .client))
+        fail(call, .cancelled, "the client went away")
+        guard wasSent else { return }
+        tellCancelled(call, link, reason: "the client went away")
+        pump(link)
+    }
+
+    /// The stateless request that a log message of the child is for: it asked for messages, and nobody else is there who
+    /// could be meant.
+    func logReader(on link: Link) -> Session? {
+        let running = sessions.values.filter { $0.link == link.id && $0.isEphemeral && !$0.inFlight.isEmpty }
+        guard running.count == 1, running[0].revision.isStateless, running[0].logLevel != nil else { return nil }
+        return running[0]
+    }
+}
+
+extension Incoming {
+    /// What `Mcp-Name` has to name; nil for a method without.
+    var target: String? {
+        switch method {
+        case .toolsCall, .promptsGet: text(.name)
+        case .resourcesRead: text(.uri)
+        default: nil
+        }
+    }
+}
+
+extension Session {
+    /// Takes over what a request says of its client.
+    func take(_ envelope: RequestEnvelope) {
+        capabilities = envelope.capabilities ?? []
+        clientName = envelope.clientName
+        logLevel = envelope.logLevel
+    }
+}
+
+extension Method {
+    /// Whether a client of the stateless revision may send it as a request. What the protocol doesn't name is for the
+    /// child to judge.
+    fileprivate var isStateless: Bool {
+        switch self {
+        case .serverDiscover, .subscriptionsListen, .toolsList, .toolsCall, .promptsList, .promptsGet, .resourcesList,
+            .resourcesTemplatesList, .resourcesRead, .completionComplete, .other:
+            true
+        default: false
+        }
+    }
+}

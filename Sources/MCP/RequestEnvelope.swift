@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import JSONRPC
+package import NIOCore
+
+/// The reserved keys of `_meta` in the stateless revision (2026-07-28, "Request Metadata").
+package enum MetaKey {
+    package static let protocolVersion = "io.modelcontextprotocol/protocolVersion"
+    package static let clientCapabilities = "io.modelcontextprotocol/clientCapabilities"
+    package static let clientInfo = "io.modelcontextprotocol/clientInfo"
+    package static let logLevel = "io.modelcontextprotocol/logLevel"
+    package static let serverInfo = "io.modelcontextprotocol/serverInfo"
+    package static let subscriptionID = "io.modelcontextprotocol/subscriptionId"
+
+    /// Those that say who asks and how, and mean nothing to a server with a handshake.
+    package static let ofRequests: Set<String> = [protocolVersion, clientCapabilities, clientInfo, logLevel]
+}
+
+/// What a request of the stateless revision says of its client, in `params._meta`.
+package struct RequestEnvelope: Sendable {
+    package private(set) var protocolVersion: String?
+    package private(set) var capabilities: ClientCapabilities?
+    package private(set) var clientName = ""
+    /// From here on log messages are wanted; nil when none are.
+    package private(set) var logLevel: LogLevel?
+    /// What is wrong with it: which key, what stands there, what should. Nil when it is complete.
+    package private(set) var fault: String?
+
+    /// Reads the `_meta` object at `range`; without one, everything is missing.
+    package init(at range: ByteRange?, in message: ByteBuffer) {
+        for member in range.map({ members(of: $0, in: message) }) ?? [] {
+            let text = message.string(member.value)
+            switch member.name {
+            case MetaKey.protocolVersion: protocolVersion = text
+            case MetaKey.clientCapabilities where message.text(member.value).hasPrefix("{"):
+                capabilities = ClientCapabilities(at: member.value, in: message)
+            case MetaKey.clientInfo:
+                let name = members(of: member.value, in: message).first { $0.name == "name" }
+                clientName = String((name.flatMap { message.string($0.value) } ?? "").prefix(64))
+            case MetaKey.logLevel:
+                logLevel = text.flatMap(LogLevel.init(rawValue:))
+                if logLevel == nil {
+                    let levels = LogLevel.allCases.map(\.rawValue).joined(separator: ", ")
+                    fault = "params._meta[\"\(MetaKey.logLevel)\"] is no log level; use one of \(levels)"
+                }
+            default: break
+            }
+        }
+        if protocolVersion == nil {
+            fault = "params._meta[\"\(MetaKey.protocolVersion)\"] must be a string, such as \"\(Revision.stateless.rawValue)\""
+        } else if capabilities == nil {
+            fault = "params._meta[\"\(MetaKey.clientCapabilities)\"] must be an object, {} if the client has none"
+        }
+    }
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Events
+import JSONRPC
+import MCP
+import NIOCore
+import Testing
+
+@testable import Bridge
+
+private func elicit(_ id: String, _ text: String = "who?") -> String {
+    #"{"jsonrpc":"2.0","id":\#(id),"method":"elicitation/create","params":{"message":"\#(text)","requestedSchema":{}}}"#
+}
+
+@Suite("Calls of clients without a handshake whose child asks something: parked")
+struct ParkingTests {
+    /// A call that has been answered with a question.
+    private struct Parked {
+        let call: Text
+        let state: String
+        let key: String
+    }
+
+    private func park(_ world: World, tool: String = "t", credentials: String? = nil, question: String = "7") throws
+        -> Parked
+    {
+        let exchange = world.post(StatelessRequest(), credentials: credentials)
+        let call = try #require(world.sent().last)
+        world.childSays(elicit(question))
+        let answer = try #require(world.body(exchange))
+        #expect(answer.contains(#""resultType":"input_required""#))
+        return Parked(
+            call: call,
+            state: try #require(answer.between(#""requestState":""#, "\"")),
+            key: try #require(answer.between(#""inputRequests":{""#, "\""))
+        )
+    }
+
+    private func retry(
+        _ parked: Parked,
+        id: String = "2",
+        answer: String = #"{"action":"accept","content":{"name":"x"}}"#,
+        params: String = #""name":"t","arguments":{}"#
+    ) -> StatelessRequest {
+        let own = #""inputResponses":{"\#(parked.key)":\#(answer)},"requestState":"\#(parked.state)""#
+        return StatelessRequest(id: id, params: params + "," + own)
+    }
+
+    @Test("the question answers the call; the answer resumes it; the result answers the second request")
+    func roundTrip() throws {
+        let world = World.ready()
+        let parked = try park(world)
+        let exchange = world.post(retry(parked))
+        #expect(world.sent().map(\.text) == [result("7", #"{"action":"accept","content":{"name":"x"}}"#)])
+        world.childSays(result(parked.call.id, #"{"content":[]}"#))
+        #expect(world.body(exchange)?.id == "2")
+        #expect(world.body(exchange)?.contains(#""resultType":"complete""#) == true)
+        #expect(world.finished.map(\.outcome) == [.inputRequired, .ok])
+        #expect(world.sessionCount == 0)
+    }
+
+    @Test("a child may ask again, and each answer is good once")
+    func rounds() throws {
+        let world = World.ready()
+        let parked = try park(world)
+        let second = world.post(retry(parked))
+        world.childSays(elicit("8", "and why?"))
+        let answer = try #require(world.body(second))
+        let again = Parked(
+            call: parked.call,
+            state: try #require(answer.between(#""requestState":""#, "\"")),
+            key: try #require(answer.between(#""inputRequests":{""#, "\""))
+        )
+        #expect(again.state != parked.state && again.key != parked.key)
+        let replayed = world.post(retry(parked, id: "9"))
+        #expect(world.replies[replayed]?.status == 400)
+        #expect(world.body(replayed)?.contains("request_state_invalid") == true)
+        _ = world.sent()
+        let third = world.post(retry(again, id: "3"))
+        #expect(world.sent().map(\.id) == ["8"])
+        world.childSays(result(parked.call.id))
+        #expect(world.body(third)?.id == "3")
+    }
+
+    @Test("the state opens nothing for another caller, another call, or after a change")
+    func binding() throws {
+        let world = World.ready()
+        let parked = try park(world, credentials: "Bearer a")
+        func status(_ request: StatelessRequest, _ credentials: String?) -> Int? {
+            world.status(request, credentials: credentials)
+        }
+        #expect(status(retry(parked), "Bearer b") == 400)
+        #expect(status(retry(parked), nil) == 400)
+        #expect(status(retry(parked, params: #""name":"t","arguments":{"x":1}"#), "Bearer a") == 400)
+        let tampered = Parked(call: parked.call, state: String(parked.state.reversed()), key: parked.key)
+        #expect(status(retry(tampered), "Bearer a") == 400)
+        #expect(world.sent().isEmpty)
+        #expect(status(retry(parked), "Bearer a") == nil)
+        #expect(world.sent().count == 1)
+    }
+
+    @Test("two callers answer in the opposite order, and each gets its own")
+    func twoCallers() throws {
+        let world = World.ready { $0.clientRequestTimeout = .seconds(60) }
+        // Seen to ask while two calls run: from then on they take turns.
+        world.post(StatelessRequest(id: "90"))
+        world.post(StatelessRequest(id: "91"))
+        let early = world.sent()
+        world.childSays(elicit("1"))
+        for call in early { world.childSays(result(call.id)) }
+        _ = world.sent()
+
+        let first = try park(world, question: "10")
+        let waiting = world.post(StatelessRequest(id: "92"))
+        #expect(world.sent().isEmpty, "the second waits until the first is done")
+        let back = world.post(retry(first))
+        world.childSays(result(first.call.id, #"{"content":["first"]}"#))
+        #expect(world.body(back)?.contains("first") == true)
+        let lines = world.sent()
+        #expect(lines.last?.method == "tools/call")
+        world.childSays(elicit("11", "second?"))
+        #expect(world.body(waiting)?.contains("second?") == true)
+    }
+
+    @Test("an answer that comes while its client is away is kept for it")
+    func lateClient() throws {
+        let world = World.ready()
+        let parked = try park(world)
+        world.childSays(result(parked.call.id, #"{"content":["late"]}"#))
+        let exchange = world.post(retry(parked))
+        #expect(world.body(exchange)?.contains("late") == true)
+        #expect(world.sessionCount == 0)
+        #expect(world.readings.inFlight == 0)
+    }
+
+    @Test("a client that does not come back costs the child the call, and nobody else anything")
+    func expiry() throws {
+        let world = World.ready { $0.clientRequestTimeout = .seconds(60) }
+        let parked = try park(world)
+        world.pass(.seconds(61))
+        let lines = world.sent()
+        #expect(lines.contains { $0.id == "7" && $0.errorCode != nil })
+        #expect(lines.contains { $0.method == "notifications/cancelled" })
+        let exchange = world.post(retry(parked))
+        #expect(world.body(exchange)?.contains("expired") == true)
+        #expect(world.sessionCount == 0)
+    }
+
+    @Test("the child's death ends a parked call")
+    func crash() throws {
+        let world = World.ready()
+        let parked = try park(world)
+        world.childExits()
+        world.childBecomesReady()
+        _ = world.sent()
+        let exchange = world.post(retry(parked))
+        #expect(world.replies[exchange]?.status == 400)
+        #expect(world.sent().isEmpty)
+        #expect(world.sessionCount == 0)
+    }
+
+    @Test("another run of the proxy opens no state of this one")
+    func restart() throws {
+        let parked = try park(World.ready())
+        let other = World.ready()
+        #expect(other.status(retry(parked)) == 400)
+    }
+
+    @Test("an unanswered question is asked again; answers to nothing are ignored")
+    func missingAnswer() throws {
+        let world = World.ready()
+        let parked = try park(world)
+        let wrong = Parked(call: parked.call, state: parked.state, key: "q999")
+        let exchange = world.post(retry(wrong))
+        #expect(world.sent().isEmpty)
+        #expect(world.body(exchange)?.contains(parked.key) == true)
+    }
+
+    @Test("answers of the wrong shape are refused and lose nothing")
+    func malformed() throws {
+        let world = World.ready()
+        let parked = try park(world)
+        #expect(world.status(retry(parked, answer: "7")) == 400)
+        #expect(world.sent().isEmpty)
+        world.post(retry(parked))
+        #expect(world.sent().count == 1)
+    }
+
+    @Test("a client that declared nothing is asked nothing")
+    func undeclared() throws {
+        let world = World.ready()
+        let exchange = world.post(StatelessRequest(capabilities: "{}"))
+        let call = try #require(world.sent().last)
+        world.childSays(elicit("7"))
+        #expect(world.sent().first?.errorCode == -32601)
+        world.childSays(result(call.id))
+        #expect(world.replies[exchange]?.status == 200)
+    }
+
+    @Test("what a URL elicitation asks has no elicitationId")
+    func urlMode() throws {
+        let world = World.ready()
+        let exchange = world.post(StatelessRequest())
+        _ = world.sent()
+        let params = #"{"mode":"url","message":"m","url":"https://example.com","elicitationId":"e"}"#
+        world.childSays(#"{"jsonrpc":"2.0","id":7,"method":"elicitation/create","params":\#(params)}"#)
+        #expect(world.body(exchange)?.contains("elicitationId") == false)
+        #expect(world.body(exchange)?.contains("https://example.com") == true)
+    }
+
+    @Test("pages that must be visited first are asked for, and the retry is a new call")
+    func urlElicitationRequired() throws {
+        let world = World.ready()
+        let exchange = world.post(StatelessRequest())
+        let call = try #require(world.sent().last)
+        let data = #"{"elicitations":[{"mode":"url","elicitationId":"e","url":"https://example.com","message":"m"}]}"#
+        world.childSays(#"{"jsonrpc":"2.0","id":\#(call.id),"error":{"code":-32042,"message":"m","data":\#(data)}}"#)
+        #expect(world.body(exchange)?.contains(#""resultType":"input_required""#) == true)
+        world.post(StatelessRequest(params: #""name":"t","arguments":{},"inputResponses":{"url1":{"action":"accept"}}"#))
+        let again = try #require(world.sent().last)
+        #expect(again.method == "tools/call" && !again.contains("inputResponses"))
+    }
+}
