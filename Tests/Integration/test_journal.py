@@ -416,6 +416,8 @@ def test_failures_hide_no_request(journal, journaled):
     running.http.post(initialize(), {"Origin": "https://evil.example"})
     entries = running.stop()
     assert summarised(entries).keys() == {"request.rejected"}
+    took = (int(entries[-1]["__MONOTONIC_TIMESTAMP"]) - int(entries[0]["__MONOTONIC_TIMESTAMP"])) / 1e3
+    assert 0 < int(of_kind(entries, "requests.summary")[-1]["MCP_WINDOW_MSEC"]) <= took, "at the stop it covers less"
     assert len(of_kind(entries, "request.completed")) == 21
     assert len(of_kind(entries, "security.origin_rejected")) == 1
 
@@ -427,7 +429,7 @@ def test_a_summary_comes_by_itself(journal, journaled):
     for n in range(20):
         session.tool("echo", text=str(n))
     summary = running.event("requests.summary", 30)
-    assert int(summary["MCP_WINDOW_MSEC"]) == 10_000
+    assert 10_000 <= int(summary["MCP_WINDOW_MSEC"]) < 15_000
     assert summary["PRIORITY"] == "6"
     assert problems(summary) == []
     assert running.stop()[-1]["MCP_EVENT"] == "proxy.stopped"
