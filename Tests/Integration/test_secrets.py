@@ -106,7 +106,7 @@ class Scenario:
             assert text(session.post(tool(name, name=variable), headers).json) == planted(place), "it is planted"
         secret = planted("argument and result")
         assert text(session.post(tool("echo", text=secret), headers).json) == secret
-        session.post(tool("echo", planted("JSON-RPC id"), progress_token=planted("progress token"), text="x"))
+        session.post(tool("echo", "an id", progress_token=planted("progress token"), text="x"))
         session.post(request("resources/read", {"uri": f"test://item/{planted('resource URI')}"}))
         session.post(request("resources/read", {"uri": f"https://x.example/?sig={planted('unknown URI')}"}))
         session.post(request("resources/subscribe", {"uri": f"test://item/{planted('subscribed URI')}"}))
