@@ -51,7 +51,7 @@ PROGRAMS = {
     "curl": (None, "-s -sv -m -o -w"),
     "df": (None, "-h"),
     "docker": (
-        "compose events exec images info logs ps pull rm stats system tag",
+        "events exec images info logs ps pull rm stats system tag",
         "--all --filter --format --no-stream --quiet --since --tail --until -f -p",
     ),
     "echo": (None, ""),
@@ -71,6 +71,7 @@ PROGRAMS = {
         "--all --no-pager --plain --runtime -P -n -p",
     ),
     "tail": (None, "-n"),
+    "tr": (None, ""),
     "uniq": (None, "-c"),
     "uptime": (None, ""),
     "wc": (None, "-l"),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every alert has a runbook, what runbooks name exists, and their commands do what they say.
 
-Commands that ask Prometheus, the journal or the proxy run as written, against real ones in which the faults they look for
-have happened. What a test cannot have, such as Docker, is parsed, and held against a list of known flags.
+Commands that ask Prometheus, the journal or the proxy run as written, against real ones in which the faults they look
+for have happened. What a test cannot have, such as Docker, is parsed, and held against a list of known flags.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ import pytest
 import runbook_blocks
 import runbook_checks
 from control_group import control_group
-from journal import CATALOGUE, KINDS, NO_LIMIT, journal, journaled, journals  # noqa: F401
+from journal import CATALOGUE, NO_LIMIT, journal, journaled, journals  # noqa: F401
 from mcp_http import tool
 from processes import eventually
 from prometheus import Prometheus, binary
@@ -45,7 +45,7 @@ def test_the_index_lists_all_by_file_with_their_severities():
     sections = re.split(r"^## (.*)\n", runbook_blocks.text("README"), flags=re.M)
     for path in (ROOT / "prometheus/alerts").glob("*.yml"):
         text = sections[sections.index(path.stem.capitalize()) + 1]
-        listed = {name: severities for name, severities in re.findall(r"^\| \[(\w+)\]\(\1\.md\) \| ([\w, ]+) \|", text, re.M)}
+        listed = dict(re.findall(r"^\| \[(\w+)\]\(\1\.md\) \| ([\w, ]+) \|", text, re.M))
         expected = {}
         for rule in runbook_checks.rules("alerts", path.stem):
             expected.setdefault(rule["alert"], set()).add(rule["labels"]["severity"])
@@ -90,7 +90,7 @@ def test_a_mistake_is_found(right, wrong, problem):
     [
         ("McpRequestsRejected", "`--max-in-flight`", "`--max-inflight`", "no option: --max-inflight"),
         ("McpRequestsRejected", "`queue: 2048`", "`queu: 2048`", "no key of the configuration file: queu"),
-        ("McpRequestsRejected", "(queue_length|queue_limit", "(queue_lenght|queue_limit", "no metric: mcp_proxy_queue_lenght"),
+        ("McpRequestsRejected", "(queue_length|queue_limit", "(queue_lenght|queue_limit", "mcp_proxy_queue_lenght"),
         ("McpRequestsFailing", "outcome!='ok'", "outcome!='okay'", "outcome of mcp_proxy_requests_total is never okay"),
         ("McpServerOomKilled", "MCP_REASON=oom", "MCP_REASON=killed", "MCP_REASON is never killed"),
         ("McpServerNotReady", "| `starting` |", "| `begining` |", "a table has an unknown State: begining"),
@@ -134,7 +134,7 @@ def test_the_queries_run(proxy, tmp_path):
         prometheus.all_up()
         known = {**VARIABLES, "INSTANCE": f"127.0.0.1:{running.port}"}
         recorded = {rule["record"] for rule in runbook_checks.rules("recording")}
-        eventually(lambda: prometheus.query("instance_tool:mcp_tool_calls_failed:increase1h"), 30, "the recorded series")
+        eventually(lambda: prometheus.query("instance_tool:mcp_tool_calls_failed:increase1h"), 30, "recorded series")
         there = set(prometheus.api("label/__name__/values"))
         wrong = []
         for block in lines("promql"):
