@@ -84,7 +84,7 @@ extension Bridge {
             answered: isFromChild ? now : nil,
             finished: now
         )
-        finished.id = id.token
+        if case .client(_, let id) = call.origin { finished.id = id.token }
         finished.name = call.name
         finished.queued = call.queued
         finished.trace = call.trace

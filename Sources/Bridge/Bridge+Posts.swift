@@ -101,7 +101,7 @@ extension Bridge {
             return openSession(transport: .streamableHTTP, exchange, id: incoming.id)
         }
         if configuration.stateless {
-            let revision = head.protocolVersion.flatMap(Revision.init(rawValue:)) ?? .assumed
+            let revision = head.protocolVersion.flatMap(Revision.init(handshake:)) ?? .assumed
             return openEphemeralSession(revision: revision)
         }
         refuse(
@@ -126,8 +126,8 @@ extension Bridge {
     /// Checks `MCP-Protocol-Version`. Any revision the proxy knows will do: the official servers don't insist on the
     /// negotiated one either.
     mutating func checkVersion(_ head: ExchangeHead, _ exchange: ExchangeID, id: RequestID?) -> Bool {
-        guard let version = head.protocolVersion, Revision(rawValue: version) == nil else { return true }
-        let known = Revision.allCases.map(\.rawValue)
+        guard let version = head.protocolVersion, Revision(handshake: version) == nil else { return true }
+        let known = Revision.handshakes.map(\.rawValue)
         refuse(
             exchange,
             .unsupportedVersion,
@@ -148,7 +148,7 @@ extension Bridge {
             guard let known = knownSession(id, exchange) else { return }
             session = known
         } else if configuration.stateless {
-            session = openEphemeralSession(revision: head.protocolVersion.flatMap(Revision.init(rawValue:)) ?? .assumed)
+            session = openEphemeralSession(revision: head.protocolVersion.flatMap(Revision.init(handshake:)) ?? .assumed)
         } else {
             return refuse(exchange, .missingSession, "Mcp-Session-Id is missing; a batch cannot begin a session")
         }

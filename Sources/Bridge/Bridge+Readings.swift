@@ -19,7 +19,7 @@ extension Bridge {
             if link.turns.areTaken { readings.takesTurns = true }
             if let since = link.blockedSince { readings.stdinBlocked = readings.stdinBlocked + (now - since) }
         }
-        for call in calls.values where call.isLive && call.session != nil {
+        for call in calls.values where call.hasWaitingClient {
             readings.oldestArrival = min(readings.oldestArrival ?? call.arrived, call.arrived)
         }
         for session in sessions.values { readings.count(session) }
@@ -30,6 +30,12 @@ extension Bridge {
 extension Readings {
     fileprivate mutating func count(_ session: Session) {
         for stream in session.streams.values where stream.exchange != nil { streams[stream.kind, default: 0] += 1 }
+        if let parking = session.parking, parking.isAway {
+            parked += 1
+            oldestParking = min(oldestParking ?? parking.since, parking.since)
+        }
+        // Who has no session is seen by the requests alone.
+        guard !session.isEphemeral else { return }
         if !session.inFlight.isEmpty {
             oldestUnanswered = min(oldestUnanswered ?? session.lastActivity, session.lastActivity)
         }

@@ -92,7 +92,7 @@ package struct Bridge: ~Copyable {
 
     /// Whether no client waits for an answer any more.
     package var isDrained: Bool {
-        !calls.values.contains { $0.isLive && $0.session != nil }
+        !calls.values.contains { $0.hasWaitingClient }
     }
 
     /// Ends every session and child, answering what is left with an error.

@@ -127,6 +127,9 @@ final class Call {
         if case .abandoned = phase { false } else { true }
     }
 
+    /// Whether a client waits for its answer now. One that was asked something comes back later.
+    var hasWaitingClient: Bool { isLive && session.map { $0.parking?.isAway != true } ?? false }
+
     /// When it needs attention next.
     var nextDeadline: NIODeadline {
         let end = min(deadline, hardDeadline)

@@ -15,6 +15,9 @@ package struct Readings: Sendable {
     package var queued = 0
     /// When the oldest call that has a waiting client came.
     package var oldestArrival: NIODeadline?
+    /// Calls whose clients were asked something and are away, and since when the first of them is.
+    package var parked = 0
+    package var oldestParking: NIODeadline?
 
     package var initializingSessions = 0
     /// Sessions with an unanswered request or an open stream.

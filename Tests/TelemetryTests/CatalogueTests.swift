@@ -25,7 +25,7 @@ import Tracing
             (Self.values(.protocolErrors, "kind"), ProtocolViolation.allCases.map(\.rawValue)),
             (Self.values(.protocolErrors, "direction"), Peer.allCases.map(\.rawValue)),
             (Self.values(.sessionsOpened, "transport"), Transport.allCases.map(\.rawValue)),
-            (Self.values(.sessionsOpened, "mcp_protocol_version"), Revision.handshakes.map(\.rawValue)),
+            (Self.values(.sessionsOpened, "mcp_protocol_version"), Revision.allCases.map(\.rawValue)),
             (Self.values(.streams, "kind"), StreamKind.allCases.map(\.rawValue)),
             (Self.values(.streamsClosed, "reason"), StreamEnd.allCases.map(\.rawValue)),
             (Self.values(.cancellations, "initiator"), CancelInitiator.allCases.map(\.rawValue)),

@@ -54,6 +54,8 @@ struct Page {
         readings.inFlight = 1
         readings.queued = 1
         readings.oldestArrival = .now()
+        readings.parked = 1
+        readings.oldestParking = .now()
         readings.initializingSessions = 1
         readings.oldestUnanswered = .now()
         readings.streams = [.get: 1]

@@ -62,6 +62,23 @@ extension MetricDescription {
             .init(name: "outcome", values: Vocabulary.outcome),
         ]
     )
+    static let requestsByRevision = MetricDescription(
+        name: "mcp_proxy_requests_by_revision_total",
+        kind: .counter,
+        help: "The same requests by the revision of the protocol their clients speak; 2026-07-28 has no sessions.",
+        labels: [.init(name: "mcp_protocol_version", values: Vocabulary.revision)]
+    )
+    static let parkedCalls = MetricDescription(
+        name: "mcp_proxy_parked_calls",
+        kind: .gauge,
+        help: "Calls whose clients were asked something (input_required) and have not come back with the answer."
+    )
+    static let oldestParked = MetricDescription(
+        name: "mcp_proxy_oldest_parked_call_timestamp_seconds",
+        kind: .gauge,
+        unit: "seconds",
+        help: "When the client of the oldest parked call was asked, as Unix time; 0 when there is none."
+    )
     static let requestsInFlight = MetricDescription(
         name: "mcp_proxy_requests_inflight",
         kind: .gauge,
@@ -612,21 +629,21 @@ extension MetricDescription {
 
     /// All of them, in the order of the documentation.
     static let catalogue: [MetricDescription] = [
-        serverOperationDuration, clientOperationDuration, overhead, queueWait, requests, requestsInFlight,
-        requestsInFlightLimit, oldestInFlight, requestsRejected, queueLength, queueLimit, messages, messageSize,
-        protocolErrors, cancellations, answersDropped, messagesDropped, serverRequests, serverRequestsOpen,
-        httpDuration, connections, connectionsLimit, connectionsClosed, unknownHosts, bufferedBytes, bufferedBytesLimit,
-        timeout, sessions, sessionsLimit, sessionsOpened, sessionsClosed, sessionDuration, oldestUnanswered, streams,
-        streamsOpened, streamsClosed, streamDuration, streamEvents, streamResumes, upstreamInfo, upstreamUp,
-        upstreamDesired, upstreamState, upstreamProcesses, upstreamStarts, upstreamStartFailures, upstreamExits,
-        upstreamLastExitCode, upstreamLastExit, upstreamStartTime, upstreamStartDuration, upstreamBackoff,
-        upstreamUnresponsive, upstreamProbeSuccess, upstreamProbeDuration, upstreamTakesTurns, upstreamStderrLines,
-        upstreamStderrBytes, upstreamStderrDropped, upstreamLogMessages, upstreamStdinBlocked, upstreamStdinBuffered,
-        events, journalUp, journalEvents, journalDropped, journalSuppressed, journalQueue, journalSendDuration,
-        logLinesDropped, spansExported, spansDropped, spanQueue, exportFailures, metricSeries, labelOverflow, scrapes,
-        scrapeDuration, scrapeSize, eventLoopTick, reloadSuccessful, reloadTimestamp, buildInfo, instanceInfo,
-        processCPU, processOpenFDs, processMaxFDs, processVirtual, processVirtualMax, processResident, processStart,
-        processThreads,
+        serverOperationDuration, clientOperationDuration, overhead, queueWait, requests, requestsByRevision,
+        parkedCalls, oldestParked, requestsInFlight, requestsInFlightLimit, oldestInFlight, requestsRejected,
+        queueLength, queueLimit, messages, messageSize, protocolErrors, cancellations, answersDropped, messagesDropped,
+        serverRequests, serverRequestsOpen, httpDuration, connections, connectionsLimit, connectionsClosed,
+        unknownHosts, bufferedBytes, bufferedBytesLimit, timeout, sessions, sessionsLimit, sessionsOpened,
+        sessionsClosed, sessionDuration, oldestUnanswered, streams, streamsOpened, streamsClosed, streamDuration,
+        streamEvents, streamResumes, upstreamInfo, upstreamUp, upstreamDesired, upstreamState, upstreamProcesses,
+        upstreamStarts, upstreamStartFailures, upstreamExits, upstreamLastExitCode, upstreamLastExit, upstreamStartTime,
+        upstreamStartDuration, upstreamBackoff, upstreamUnresponsive, upstreamProbeSuccess, upstreamProbeDuration,
+        upstreamTakesTurns, upstreamStderrLines, upstreamStderrBytes, upstreamStderrDropped, upstreamLogMessages,
+        upstreamStdinBlocked, upstreamStdinBuffered, events, journalUp, journalEvents, journalDropped,
+        journalSuppressed, journalQueue, journalSendDuration, logLinesDropped, spansExported, spansDropped, spanQueue,
+        exportFailures, metricSeries, labelOverflow, scrapes, scrapeDuration, scrapeSize, eventLoopTick,
+        reloadSuccessful, reloadTimestamp, buildInfo, instanceInfo, processCPU, processOpenFDs, processMaxFDs,
+        processVirtual, processVirtualMax, processResident, processStart, processThreads,
     ]
 }
 
@@ -667,7 +684,7 @@ private enum Vocabulary {
     static let httpStatus = [
         "200", "202", "204", "400", "403", "404", "405", "406", "408", "413", "415", "431", "500", "503", "_OTHER",
     ]
-    static let revision = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"]
+    static let revision = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"]
     static let logLevel = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency", "_OTHER"]
     static let method = [
         "initialize", "ping", "tools/list", "tools/call", "prompts/list", "prompts/get", "resources/list",

@@ -63,6 +63,7 @@ final class RequestMetrics {
     private let protocolErrors: PerCase<Peer, PerCase<ProtocolViolation, Counter>>
     private let serverRequests: PerCase<Method, PerCase<ServerRequestOutcome, Counter>>
     private let answersDropped: Counter
+    private let byRevision: PerCase<Revision, Counter>
 
     private enum MessageKind: String, CaseIterable { case request, response, error, notification }
 
@@ -86,10 +87,13 @@ final class RequestMetrics {
         let serverRequests = try registry.counter(.serverRequests)
         self.serverRequests = PerCase { method in PerCase { serverRequests.with(method.rawValue, $0.rawValue) } }
         answersDropped = try registry.counter(.answersDropped).with()
+        let byRevision = try registry.counter(.requestsByRevision)
+        self.byRevision = PerCase { byRevision.with($0.rawValue) }
     }
 
     func finished(_ request: Event.RequestFinished) {
         requests[request.method][request.outcome].addOwned()
+        byRevision[request.revision].addOwned()
         let error = ErrorType(request)
         let key = (request.name?.number ?? 0) << 16 | byte(of: request.method) << 8 | byte(of: error)
         let exemplar = request.trace.flatMap(Exemplar.init)

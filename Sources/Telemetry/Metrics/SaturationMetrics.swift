@@ -26,6 +26,8 @@ struct SaturationMetrics {
     private let inFlight: Gauge
     private let inFlightLimit: Gauge
     private let oldestInFlight: Gauge
+    private let parked: Gauge
+    private let oldestParked: Gauge
     private let queueLength: Gauge
     private let queueLimit: Gauge
     private let sessionsLimit: Gauge
@@ -37,6 +39,8 @@ struct SaturationMetrics {
         inFlight = try registry.gauge(.requestsInFlight).with()
         inFlightLimit = try registry.gauge(.requestsInFlightLimit).with()
         oldestInFlight = try registry.gauge(.oldestInFlight).with()
+        parked = try registry.gauge(.parkedCalls).with()
+        oldestParked = try registry.gauge(.oldestParked).with()
         queueLength = try registry.gauge(.queueLength).with()
         queueLimit = try registry.gauge(.queueLimit).with()
         sessionsLimit = try registry.gauge(.sessionsLimit).with()
@@ -61,6 +65,8 @@ struct SaturationMetrics {
 
     func refresh(_ readings: Readings, _ clock: ScrapeClock) {
         inFlight.set(readings.inFlight)
+        parked.set(readings.parked)
+        oldestParked.set(clock.unixSeconds(readings.oldestParking))
         queueLength.set(readings.queued)
         oldestInFlight.set(clock.unixSeconds(readings.oldestArrival))
     }
