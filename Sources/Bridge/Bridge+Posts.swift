@@ -257,7 +257,7 @@ extension Failure {
     var rejectReason: RejectReason {
         switch self {
         case .unknownSession, .missingSession: .unknownSession
-        case .unsupportedVersion, .revisionNotServed: .unsupportedVersion
+        case .unsupportedVersion, .statelessRevision, .revisionNotServed: .unsupportedVersion
         case .sessionLimit: .sessionLimit
         case .shuttingDown: .shuttingDown
         case .queueFull: .queueFull

@@ -17,6 +17,12 @@ extension Bridge {
     /// Checks a request in the order the specification has, and takes it.
     mutating func postStateless(_ incoming: Incoming, _ exchange: ExchangeID, _ head: ExchangeHead) {
         let id = incoming.id
+        // A child of one's own needs somebody who is known again. Such a client must be told so quickly and in a way that
+        // sends it back to `initialize`: any 4xx whose code is not one of its revision's own.
+        guard configuration.isolation == .shared else {
+            let message = "requests without a session are not served with --isolation session; send initialize"
+            return refuse(exchange, .statelessRevision, message, id: id)
+        }
         switch incoming.envelope.kind {
         case .request: break
         case .notification:
@@ -39,7 +45,9 @@ extension Bridge {
             return refuse(exchange, .methodNotFound, message, id: id)
         }
         guard !isDraining else { return refuse(exchange, .shuttingDown, "the proxy is shutting down", id: id) }
-        let link = linkForStateless()
+        guard let link = links[Self.firstLink] else {
+            return refuse(exchange, .upstreamUnavailable, "the MCP server is not running", id: id)
+        }
         if incoming.method == .toolsCall, let fault = parameterFault(incoming, head, link) {
             return refuse(exchange, .headerMismatch, fault, id: id)
         }
@@ -84,16 +92,6 @@ extension Bridge {
         )
     }
 
-    /// The child that serves requests without a session: the shared one, or, where sessions have children of their own,
-    /// one more for all of them.
-    private mutating func linkForStateless() -> Link {
-        let id = configuration.isolation == .shared ? Self.firstLink : statelessLink
-        if let link = id.flatMap({ links[$0] }), link.phase != .stopping { return link }
-        let link = openLink(role: .shared)
-        statelessLink = link.id
-        return link
-    }
-
     // MARK: To the child
 
     /// Answers a request from what is known, or has the child answer it.
@@ -101,7 +99,7 @@ extension Bridge {
         call.target = incoming.target
         if incoming.method == .serverDiscover {
             call.aftermath = .discover
-            call.deadline = now + configuration.connectionTimeout
+            call.deadline = now + min(configuration.connectionTimeout, configuration.discoverTimeout)
             wake(at: call.deadline)
             if link.handshake != nil { return answerDiscover(call, link) }
             // Not put into the queue: it is answered when the handshake is done, or with what stands in its way.

@@ -26,8 +26,7 @@ package struct Bridge: ~Copyable {
     /// The link all sessions share, or the one that proves at start-up that a handshake succeeds.
     static let firstLink = 0
     var nextLink = 1
-    /// With a child per session: the one that serves requests without a session.
-    var statelessLink: Int?
+    /// Seals what clients of the stateless revision carry around.
     let seal = RequestSeal()
 
     var sessions: [SessionKey: Session] = [:]

@@ -42,6 +42,8 @@ package struct BridgeConfiguration: Sendable {
     package var maxRequestTime = TimeAmount.milliseconds(3_600_000)
     /// How long the handshake with a child may last, and how long an `initialize` waits for one.
     package var connectionTimeout = TimeAmount.milliseconds(60_000)
+    /// How long `server/discover` waits for the handshake with a child: clients give up after 10 s, and some for good.
+    package var discoverTimeout = TimeAmount.milliseconds(8_000)
     /// How long a session may be idle; zero for ever.
     package var sessionIdleTimeout = TimeAmount.milliseconds(1_800_000)
     /// How long a client may take to answer a request of the child.

@@ -36,6 +36,7 @@ package enum Failure: String, CaseIterable, Sendable {
     case missingSession = "missing_session"
     case unknownSession = "unknown_session"
     case unsupportedVersion = "unsupported_version"
+    case statelessRevision = "stateless_revision"
     case alreadyInitialized = "already_initialized"
     case unknownEventID = "unknown_event_id"
     case sessionLimit = "session_limit"
@@ -79,7 +80,7 @@ package enum Failure: String, CaseIterable, Sendable {
         case .cancelled: -32800
         case .notAcceptable, .unsupportedMediaType, .malformedRequest, .headersTooLarge, .bodyTooLarge,
             .requestTimeout, .invalidRequest, .batchNotAllowed, .idInUse, .missingSession, .unsupportedVersion,
-            .alreadyInitialized, .unknownEventID:
+            .statelessRevision, .alreadyInitialized, .unknownEventID:
             -32600
         }
     }
@@ -108,7 +109,7 @@ package enum Failure: String, CaseIterable, Sendable {
         case .headersTooLarge: 431
         case .tooManyConnections, .overloaded, .sessionLimit, .shuttingDown: 503
         case .malformedRequest, .parseError, .invalidRequest, .batchNotAllowed, .idInUse, .missingSession,
-            .unsupportedVersion, .alreadyInitialized, .unknownEventID, .envelopeInvalid, .headerMismatch,
+            .unsupportedVersion, .statelessRevision, .alreadyInitialized, .unknownEventID, .envelopeInvalid, .headerMismatch,
             .revisionNotServed, .capabilityMissing, .requestStateInvalid:
             400
         case .queueFull, .upstreamUnavailable, .upstreamExited, .upstreamAnswerTooLarge, .upstreamAnswerInvalid,

@@ -72,6 +72,15 @@ struct StatelessTests {
         #expect(world.replies[later] != nil)
     }
 
+    @Test("a server that starts for long sends who asks for it to initialize, before the client loses patience")
+    func discoverTimeout() {
+        let world = World()
+        let exchange = world.post(StatelessRequest(method: "server/discover", params: ""))
+        world.pass(.seconds(8))
+        #expect(world.replies[exchange]?.status == 400)
+        #expect(world.body(exchange)?.errorCode == -32600)
+    }
+
     @Test("the ladder: each fault has its code and status")
     func ladder() throws {
         let world = World.ready()
@@ -227,13 +236,11 @@ struct StatelessTests {
         #expect(world.sent().isEmpty)
     }
 
-    @Test("with a child per session, those without share one more")
+    @Test("with a child per session they are sent back to initialize, quickly")
     func isolation() {
         let world = World { $0.isolation = .session }
-        world.childBecomesReady()
-        let started = world.started.count
-        world.post(StatelessRequest())
-        world.post(StatelessRequest())
-        #expect(world.started.count == started + 1)
+        let exchange = world.post(StatelessRequest(method: "server/discover", params: ""))
+        #expect(world.replies[exchange]?.status == 400)
+        #expect(world.body(exchange)?.errorCode == -32600)
     }
 }

@@ -10,8 +10,18 @@ import time
 from pathlib import Path
 
 CLIENTS = Path(__file__).parent / "clients"
-# Which script drives a client, and which environment it runs in.
-KINDS = {"sdk1": ("sdk1.py", "sdk1"), "sdk2": ("sdk2.py", "sdk2"), "fastmcp": ("fast.py", "fastmcp")}
+# Which script drives a client, which environment it runs in, and how it connects.
+KINDS = {
+    "sdk1": ("sdk1.py", "sdk1", {}),
+    "sdk2": ("sdk2.py", "sdk2", {"mode": "legacy"}),
+    "fastmcp": ("fast.py", "fastmcp", {"mode": "legacy"}),
+}
+# Clients that ask for the revision without sessions first, and one that knows nothing else.
+STATELESS_KINDS = {
+    "sdk2-auto": ("sdk2.py", "sdk2", {"mode": "auto"}),
+    "sdk2-pinned": ("sdk2.py", "sdk2", {"mode": "2026-07-28"}),
+    "fastmcp-auto": ("fast.py", "fastmcp", {"mode": "auto"}),
+}
 
 
 class SDKError(Exception):
@@ -29,8 +39,8 @@ class SDKClient:
     """A connected client. `config` goes to the driver: see `clients/driver.py`."""
 
     def __init__(self, kind, venvs, url, transport, **config):
-        script, venv = KINDS[kind]
-        config |= {"url": url, "transport": transport}
+        script, venv, connection = (KINDS | STATELESS_KINDS)[kind]
+        config |= connection | {"url": url, "transport": transport}
         self.kind = kind
         self._tags = itertools.count(1)
         self._answers = {}

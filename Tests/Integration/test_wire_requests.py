@@ -9,6 +9,13 @@ import pytest
 
 from mcp_http import ACCEPT, initialize, notification, refused, request, tool
 
+# What a client without sessions says of itself in every request.
+META = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+    "io.modelcontextprotocol/clientInfo": {"name": "probe", "version": "1"},
+}
+
 
 def raw(port, data, seconds=15.0):
     """Sends bytes and returns all that comes back until the proxy closes, or b"" when it closes without a word."""
@@ -242,16 +249,12 @@ def test_expect_100_continue(running, session):
     assert b"HTTP/1.1 200" in answer
 
 
-def test_a_new_client_is_sent_back_to_initialize(running):
-    """The probe of clients of 2026-07-28 fails fast, with a code they take as "speak the older protocol"."""
-    meta = {
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities": {},
-        "io.modelcontextprotocol/clientInfo": {"name": "probe", "version": "1"},
-    }
+def test_a_client_without_sessions_is_sent_back_to_initialize(proxy):
+    """With a child per session its probe fails fast, with a code it takes as "speak the older protocol"."""
+    running = proxy("--isolation", "session")
     headers = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "server/discover"}
     started = time.monotonic()
-    response = running.http.post(request("server/discover", {"_meta": meta}, "probe-1"), headers)
+    response = running.http.post(request("server/discover", {"_meta": META}, "probe-1"), headers)
     assert time.monotonic() - started < 1
     assert response.status == 400
     assert response.error["code"] == -32600
@@ -262,6 +265,7 @@ def test_a_new_client_is_sent_back_to_initialize(running):
 def test_a_probe_while_the_child_is_starting(proxy):
     running = proxy(fixture=("--slow-start", "3000"), ready=False)
     started = time.monotonic()
-    response = running.http.post(request("server/discover", {}, 1), {"MCP-Protocol-Version": "2026-07-28"})
-    assert response.status == 400
-    assert time.monotonic() - started < 1
+    headers = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "server/discover"}
+    response = running.http.post(request("server/discover", {"_meta": META}, 1), headers)
+    assert response.json["result"]["supportedVersions"] == ["2026-07-28"]
+    assert time.monotonic() - started > 1, "it waits for the server"

@@ -47,7 +47,7 @@ async def main(config):
     async def sampling(messages, params, context):
         return await handlers.sampling(context, params)
 
-    chosen = {"log_handler": handlers.logging, "message_handler": handlers.message}
+    chosen = {"log_handler": handlers.logging, "message_handler": handlers.message, "mode": config["mode"]}
     if "sampling" in config:
         chosen["sampling_handler"] = sampling
     if "roots" in config:
@@ -56,7 +56,7 @@ async def main(config):
         transport = SSETransport if config["transport"] == "sse" else StreamableHttpTransport
         client = await stack.enter_async_context(FastMCPClient(transport(config["url"]), **chosen))
         handlers.call_tool = client.call_tool
-        driver.emit(event="connected", result=driver.plain(client.initialize_result))
+        driver.emit(event="connected", result=driver.plain(client.initialize_result) or {})
         return await driver.serve(Client(client), handlers)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drives the official Python SDK, 2.x, in its default mode: server/discover first, then initialize."""
+"""Drives the official Python SDK, 2.x: with a handshake, or in the revision without one (the config's `mode`)."""
 
 import contextlib
 import warnings
@@ -27,6 +27,9 @@ class Client:
         async def token(value):
             driver.emit(event="token", tag=tag, value=value)
 
+        if self.client.protocol_version == "2026-07-28":
+            # This one answers what the tool asks, too.
+            return await self.client.call_tool(name, arguments, timeout, progress)
         call = types.CallToolRequest(params=types.CallToolRequestParams(name=name, arguments=arguments))
         return await self.client.session.send_request(
             call,
@@ -64,6 +67,13 @@ class Client:
     async def complete(self, tag, prompt, argument):
         return await self.client.complete(types.PromptReference(type="ref/prompt", name=prompt), argument)
 
+    async def listen(self, tag, **wanted):
+        """Reports what changes until it is cancelled."""
+        async with self.client.listen(**wanted) as subscription:
+            driver.emit(event="listening", tag=tag, honoured=driver.plain(subscription.honored))
+            async for change in subscription:
+                driver.emit(event="change", tag=tag, kind=type(change).__name__, uri=getattr(change, "uri", None))
+
     async def ping(self, tag):
         return await self.client.send_ping()
 
@@ -72,7 +82,10 @@ async def main(config):
     handlers = driver.Handlers(config, types)
     async with contextlib.AsyncExitStack() as stack:
         server = sse_client(config["url"]) if config["transport"] == "sse" else config["url"]
-        client = await stack.enter_async_context(SDKClient(server, **handlers.chosen()))
+        chosen = handlers.chosen() | {"mode": config["mode"]}
+        if "log_level" in config:
+            chosen["log_level"] = config["log_level"]
+        client = await stack.enter_async_context(SDKClient(server, **chosen))
         handlers.call_tool = client.call_tool
         result = {
             "protocolVersion": client.protocol_version,
