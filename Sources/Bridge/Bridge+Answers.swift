@@ -152,6 +152,7 @@ extension Bridge {
         guard calls[call.id] != nil, let link = links[call.link] else { return calls[call.id] = nil }
         switch call.phase {
         case .waiting:
+            dropQuestions(of: call)
             if call.isQueued {
                 unqueue(call, link)
                 call.line = nil
@@ -206,6 +207,7 @@ extension Bridge {
         let isError = envelope.kind == .error
         if call.aftermath == .handshake { return handshakeAnswered(call, message, envelope, link) }
         if !isError { conclude(call, message, envelope, session, link) }
+        if link.isStateless { return relay(call, id, message, envelope, session, link) }
         if session.revision.isStateless {
             if keepsAnswer(of: session, message, envelope) {
                 link.inFlight -= 1

@@ -28,7 +28,18 @@ extension Bridge {
 
     /// Sends a client's request on with the proxy's own id and progress token; everything else stays as it came.
     mutating func forward(_ incoming: Incoming, _ call: Call, _ link: Link) {
-        let incoming = traced(incoming, call.trace)
+        if link.handshake == nil {
+            call.held = incoming
+            call.line = incoming.message
+        } else {
+            word(incoming, call, link)
+        }
+        enqueue(call, link)
+    }
+
+    /// Makes the line for the child.
+    func word(_ incoming: Incoming, _ call: Call, _ link: Link) {
+        let incoming = traced(translated(incoming, call, link), call.trace)
         guard let id = incoming.envelope[.id] else { return }
         let ownID = String(call.id)
         var token: Edit?
@@ -37,7 +48,35 @@ extension Bridge {
             token = .init(range, ownID)
         }
         call.line = incoming.message.splicing(.init(id, ownID), token, newline: true)
-        enqueue(call, link)
+        if call.mayWantInput(from: link) { call.inputs = call.line.map { Inputs(line: $0) } }
+    }
+
+    /// The request in the words of the child's kind of revision.
+    private func translated(_ incoming: Incoming, _ call: Call, _ link: Link) -> Incoming {
+        guard let session = call.session, link.isStateless != session.revision.isStateless else { return incoming }
+        let message =
+            link.isStateless
+            ? Translation.forStateless(
+                incoming.message,
+                incoming.envelope,
+                envelope: session.envelope,
+                logLevel: session.logLevel
+            ) : Translation.forHandshake(incoming.message, incoming.envelope, method: incoming.method)
+        guard let envelope = try? Envelope.scan(message) else { return incoming }
+        var translated = Incoming(message, envelope)
+        translated.contextInHeaders = incoming.contextInHeaders
+        return translated
+    }
+
+    /// Now it is known in which words the child wants what came before it was ready.
+    mutating func wordHeldCalls(of link: Link) {
+        for call in link.waiting where call.phase == .waiting {
+            guard let incoming = call.held else { continue }
+            call.held = nil
+            link.waitingBytes -= call.line?.readableBytes ?? 0
+            word(incoming, call, link)
+            link.waitingBytes += call.line?.readableBytes ?? 0
+        }
     }
 
     /// Sends a call whose line is ready, or lets it wait for its turn.
@@ -166,10 +205,16 @@ extension Bridge {
     }
 
     /// Sends a request of the proxy's own.
-    mutating func ask(_ link: Link, _ request: Call.OwnRequest, _ method: Method, _ message: (CallID) -> ByteBuffer)
-        -> Call
-    {
-        let timeout = request == .ping ? configuration.pingTimeout : configuration.connectionTimeout
+    ///
+    /// - Parameter patience: How long to wait for the answer; nil for as long as such a request may take.
+    mutating func ask(
+        _ link: Link,
+        _ request: Call.OwnRequest,
+        _ method: Method,
+        within patience: TimeAmount? = nil,
+        _ message: (CallID) -> ByteBuffer
+    ) -> Call {
+        let timeout = patience ?? (request == .ping ? configuration.pingTimeout : configuration.connectionTimeout)
         let call = Call(
             id: nextCall,
             link: link.id,

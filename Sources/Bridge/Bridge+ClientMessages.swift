@@ -94,6 +94,7 @@ extension Bridge {
             return fail(call, .invalidRequest, "send initialize first")
         }
         guard !session.revision.isStateless else { return statelessRequest(incoming, call, session, link) }
+        guard !link.isStateless else { return handshakeClientRequest(incoming, call, session, link) }
         switch incoming.method {
         case .loggingSetLevel where link.role == .shared:
             setLevel(incoming, call, session, link)
@@ -190,6 +191,9 @@ extension Bridge {
             cancel(call, with: incoming.message.splicing(.init(range, String(call.id)), newline: true))
         case .rootsListChanged where link.role == .shared:
             return
+        // The stateless revision has no notifications of clients but the one above.
+        case _ where link.isStateless:
+            return
         case .progress:
             guard !session.serverRequests.isEmpty else { return }
             tell(incoming, link)
@@ -211,6 +215,7 @@ extension Bridge {
         else {
             return emit(.protocolViolation(peer: .client, kind: .unmatchedID, detail: "answer to no open request"))
         }
+        guard case .request(let childID) = request.asker else { return answerQuestion(own, incoming, request) }
         forget(
             serverRequest: own,
             .answered,
@@ -220,6 +225,6 @@ extension Bridge {
         for id in session.inFlight.values {
             if let call = calls[id], call.mayAsk { extendDeadline(of: call, session) }
         }
-        writeControl(link, incoming.message.splicing(.init(range, request.childID.token), newline: true))
+        writeControl(link, incoming.message.splicing(.init(range, childID.token), newline: true))
     }
 }

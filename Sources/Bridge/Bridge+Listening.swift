@@ -16,6 +16,18 @@ struct Listening {
     /// Subscriptions the child has not answered.
     var pending = 0
     var isAcknowledged = false
+    /// The request itself and where its id stands, for a child that knows it; and the call, when that has been sent.
+    let request: ByteBuffer
+    let idRange: ByteRange
+    var call: CallID?
+    /// The last message has been sent.
+    var isConcluded = false
+
+    /// What a child acknowledged.
+    struct Honoured: Equatable {
+        var kinds: Set<Method> = []
+        var uris: [String] = []
+    }
 }
 
 // `subscriptions/listen`: a stream of changes, which is a session with nothing but that.
@@ -49,6 +61,7 @@ extension Bridge {
 
     /// Subscribes to what the child can tell, and acknowledges when it has answered for everything.
     mutating func beginListening(_ session: Session, _ link: Link) {
+        guard !link.isStateless else { return passOnListening(of: session, link) }
         guard var listening = session.listening, let capabilities = link.handshake?.capabilities else { return }
         listening.kinds = listening.kinds.filter { $0.listChangedFlag.map(capabilities.contains) ?? false }
         listening.pending = 0
@@ -116,6 +129,58 @@ extension Bridge {
         }
     }
 
+    // MARK: A child that knows it
+
+    /// Has the child itself be listened to. To a new process the request is repeated; its stream goes on.
+    private mutating func passOnListening(of session: Session, _ link: Link) {
+        guard let listening = session.listening else { return }
+        let call = ask(link, .listen(session.key), .subscriptionsListen) { id in
+            listening.request.splicing(.init(listening.idRange, String(id)), newline: false)
+        }
+        call.lastForEver()
+        session.listening?.call = call.id
+    }
+
+    /// Gives a client what the child says on its subscription.
+    mutating func passOn(
+        _ message: ByteBuffer,
+        _ subscription: ByteRange,
+        _ envelope: Envelope,
+        _ method: Method,
+        to session: Session
+    ) {
+        guard let listening = session.listening else { return }
+        if method == .subscriptionsAcknowledged {
+            let honoured = Listening.Honoured(envelope, message)
+            session.listening?.kinds = honoured.kinds
+            session.subscriptions = Set(honoured.uris)
+            session.listening?.isAcknowledged = true
+            // A new process acknowledges once more what its client knows already.
+            guard !listening.isAcknowledged else { return }
+        }
+        deliver(message.splicing(.init(subscription, listening.id.token), newline: false), to: session, stream: 0)
+    }
+
+    /// The child ended a subscription, which ends the stream of its client.
+    mutating func listenEnded(_ key: SessionKey, _ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
+        guard let session = sessions[key], let listening = session.listening, let id = envelope[.id] else { return }
+        let meta = envelope[.result].flatMap { result in
+            members(of: result, in: message).last { $0.name == "_meta" }?.value
+        }
+        let subscription = meta.flatMap { meta in
+            members(of: meta, in: message).last { $0.name == MetaKey.subscriptionID }?.value
+        }
+        let forClient = message.splicing(
+            .init(id, listening.id.token),
+            subscription.map { .init($0, listening.id.token) },
+            newline: false
+        )
+        deliver(forClient, to: session, stream: 0)
+        session.listening?.call = nil
+        session.listening?.isConcluded = true
+        close(session, .stateless)
+    }
+
     /// A new process may list other things, and its resources may have changed: whoever listens should look.
     mutating func tellListenersOfNewProcess(_ link: Link) {
         for session in listeners(on: link) {
@@ -133,7 +198,7 @@ extension Bridge {
 
     /// The last message on a stream that the proxy ends.
     mutating func concludeListening(_ session: Session) {
-        guard let listening = session.listening else { return }
+        guard let listening = session.listening, !listening.isConcluded else { return }
         let meta = #"{"\#(MetaKey.subscriptionID)":\#(listening.id.token)}"#
         let result = #"{"resultType":"complete","_meta":\#(meta)}"#
         let message = #"{"jsonrpc":"2.0","id":\#(listening.id.token),"result":\#(result)}"#
@@ -151,10 +216,24 @@ extension Listening {
         let message = incoming.message
         let params = incoming.envelope[.params].map { members(of: $0, in: message) } ?? []
         guard let wanted = params.last(where: { $0.name == "notifications" })?.value,
-            message.text(wanted).hasPrefix("{")
+            message.text(wanted).hasPrefix("{"), let idRange = incoming.envelope[.id]
         else { return nil }
-        self.init(id: id, kinds: [], uris: [])
-        for member in members(of: wanted, in: message) {
+        let honoured = Honoured(wanted, message)
+        self.init(id: id, kinds: honoured.kinds, uris: honoured.uris, request: message, idRange: idRange)
+    }
+}
+
+extension Listening.Honoured {
+    /// Reads `notifications/subscriptions/acknowledged`.
+    init(_ envelope: Envelope, _ message: ByteBuffer) {
+        let params = envelope[.params].map { members(of: $0, in: message) } ?? []
+        self.init()
+        if let range = params.last(where: { $0.name == "notifications" })?.value { self.init(range, message) }
+    }
+
+    /// Reads an object that says what is listened to.
+    fileprivate init(_ range: ByteRange, _ message: ByteBuffer) {
+        for member in members(of: range, in: message) {
             if member.name == "resourceSubscriptions" {
                 var known: Set<String> = []
                 uris = elements(of: member.value, in: message).compactMap { message.string($0) }
@@ -169,10 +248,10 @@ extension Listening {
 }
 
 extension Method {
-    fileprivate static let listChanges: [Method] = [.toolsListChanged, .promptsListChanged, .resourcesListChanged]
+    static let listChanges: [Method] = [.toolsListChanged, .promptsListChanged, .resourcesListChanged]
 
     /// What a client asks with to be told of this.
-    fileprivate var listenFlag: String? {
+    var listenFlag: String? {
         switch self {
         case .toolsListChanged: "toolsListChanged"
         case .promptsListChanged: "promptsListChanged"
@@ -182,7 +261,7 @@ extension Method {
     }
 
     /// The capability of a child that tells of this.
-    fileprivate var listChangedFlag: String? {
+    var listChangedFlag: String? {
         switch self {
         case .toolsListChanged: "tools.listChanged"
         case .promptsListChanged: "prompts.listChanged"

@@ -71,13 +71,6 @@ extension Bridge {
 
     // MARK: Coming back
 
-    /// The `requestState` of a request, if it has one.
-    func requestState(in incoming: Incoming) -> String? {
-        guard let params = incoming.envelope[.params] else { return nil }
-        let member = members(of: params, in: incoming.message).last { $0.name == "requestState" }
-        return member.flatMap { incoming.message.string($0.value) }
-    }
-
     /// A client comes back with answers: its parked call goes on.
     mutating func resume(
         _ incoming: Incoming,
@@ -136,10 +129,10 @@ extension Bridge {
     /// Gives the child a client's answer.
     private mutating func passOn(_ own: Int, _ answer: String, _ session: Session) {
         guard session.parking?.questions.removeValue(forKey: own) != nil, let request = serverRequests[own],
-            let link = links[request.link]
+            case .request(let childID) = request.asker, let link = links[request.link]
         else { return }
         forget(serverRequest: own, .answered, answerBytes: answer.utf8.count)
-        let line = #"{"jsonrpc":"2.0","id":\#(request.childID.token),"result":\#(answer)}"#
+        let line = #"{"jsonrpc":"2.0","id":\#(childID.token),"result":\#(answer)}"#
         writeControl(link, ByteBuffer(string: line + "\n"))
     }
 

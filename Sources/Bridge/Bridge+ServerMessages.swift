@@ -72,6 +72,10 @@ extension Bridge {
         calls[call.id] = nil
         // A session's own handshake: without it there is no session.
         if call.method == .initialize, let session = call.session { close(session, .initializeFailed) }
+        if case .own(.discover) = call.origin, link.phase == .initializing {
+            link.era.answered()
+            if !link.era.isOffered { effects.append(.fail(link: link.id, .handshakeFailed, detail: message)) }
+        }
         if case .own(.handshake) = call.origin {
             effects.append(.fail(link: link.id, .handshakeFailed, detail: message))
         }
@@ -96,6 +100,18 @@ extension Bridge {
     private mutating func serverRequest(_ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
         guard let childID = envelope.id(in: message), let idRange = envelope[.id] else { return }
         let method = envelope.method(in: message)
+        guard !link.isStateless else {
+            emit(.protocolViolation(peer: .server, kind: .undeclaredRequest, detail: method.rawValue))
+            return refuse(
+                childID,
+                method,
+                link,
+                .clientCannot,
+                "revision \(Revision.stateless.rawValue) has no requests of servers",
+                .undeclared,
+                requestBytes: message.readableBytes
+            )
+        }
         guard method != .ping else {
             return writeControl(link, Messages.emptyResult(id: childID).terminated())
         }
@@ -140,7 +156,7 @@ extension Bridge {
         nextServerRequest += 1
         let stream = isParked ? 0 : streamForServerMessage(to: session)
         let request = ServerRequest(
-            childID: childID,
+            asker: .request(childID),
             link: link.id,
             session: session,
             method: method,
@@ -260,7 +276,10 @@ extension Bridge {
         guard let request = serverRequests.removeValue(forKey: own) else { return }
         request.session.parking?.questions[own] = nil
         request.session.serverRequests.remove(own)
-        links[request.link]?.serverRequests[request.childID] = nil
+        switch request.asker {
+        case .request(let childID): links[request.link]?.serverRequests[childID] = nil
+        case .call(let call, _): calls[call]?.inputs?.pending.remove(own)
+        }
         emit(
             .serverRequestFinished(
                 method: request.method,
@@ -289,7 +308,12 @@ extension Bridge {
         guard let request = serverRequests[own] else { return }
         forget(serverRequest: own, outcome)
         guard let link = links[request.link] else { return }
-        writeControl(link, failure.response(id: request.childID, message).terminated())
+        switch request.asker {
+        case .request(let childID): writeControl(link, failure.response(id: childID, message).terminated())
+        // With the session its calls end, too.
+        case .call where outcome == .sessionEnded: break
+        case .call(let call, let key): questionRefused(call, key: key, request.method, message)
+        }
     }
 
     // MARK: Notifications
@@ -297,10 +321,14 @@ extension Bridge {
     private mutating func serverNotification(_ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
         let method = envelope.method(in: message)
         emit(.notificationReceived(peer: .server, method: method, bytes: message.readableBytes))
+        if link.isStateless, method.needsSubscription {
+            return subscriptionMessage(message, envelope, method, link)
+        }
         switch method {
         case .progress: progress(message, envelope, link)
         case .message: log(message, envelope, link)
         case .cancelled:
+            if link.isStateless { return listenCancelled(message, envelope, link) }
             guard let range = envelope[.requestID], let id = RequestID(token: message.text(range)),
                 let own = link.serverRequests[id], let request = serverRequests[own]
             else { return }
@@ -384,6 +412,12 @@ extension Bridge {
     /// A log message names no call. It reaches a client only when there is no other it could be meant for.
     private mutating func log(_ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
         let level = envelope[.level].flatMap { message.string($0) } ?? ""
+        if link.isStateless {
+            guard let reader = asker(of: link) else {
+                return emit(.upstreamLog(link: link.id, level: String(level.prefix(16)), bytes: message.readableBytes))
+            }
+            return deliver(message, to: reader, stream: streamForServerMessage(to: reader))
+        }
         let active = activeSessions(on: link)
         var isSafe =
             switch link.turns.owner {
@@ -405,7 +439,7 @@ extension Bridge {
 
     /// Who subscribed to a resource, or to one it is a part of. A child that names something else altogether is
     /// believed when it has one client only: a URI can tell what another client works on.
-    private func subscribers(of uri: String, _ link: Link) -> [Session] {
+    func subscribers(of uri: String, _ link: Link) -> [Session] {
         let active = activeSessions(on: link)
         let exact = active.filter { $0.subscriptions.contains(uri) }
         guard exact.isEmpty else { return exact }

@@ -93,6 +93,9 @@ extension Bridge {
                 if member.name == "version" { session.clientVersion = text }
             }
         }
+        if configuration.isolation == .shared {
+            session.envelope = Translation.envelope(of: incoming.message, envelope)
+        }
         let asked = incoming.text(.protocolVersion)
         session.revision = asked.map { Revision(handshake: $0) ?? .newestHandshake } ?? .assumed
         switch configuration.isolation {
@@ -122,6 +125,7 @@ extension Bridge {
         let isAnonymous = session.isEphemeral || session.transport == .sse
         if !session.isEphemeral { announce(session) }
         answer(call, with: message, outcome: .ok, sessionID: isAnonymous ? nil : session.id)
+        adjustWatch(of: link)
     }
 
     /// Gives the session a child of its own, the spare one if it is there, and has it shake hands with the client.
@@ -211,6 +215,7 @@ extension Bridge {
             }
         }
         concludeListening(session)
+        if let link, let call = session.listening?.call { endListening(call, link) }
         for number in session.streams.keys.sorted() { finish(stream: number, of: session, .sessionEnded) }
         if let link { release(session, link) }
         bufferedBytes -= session.countedBytes
@@ -235,6 +240,10 @@ extension Bridge {
 
     private mutating func release(_ session: Session, _ link: Link) {
         if case .exclusive = link.role { return stop(link) }
+        guard !link.isStateless else {
+            if session.listening == nil { for uri in session.subscriptions { link.release(uri) } }
+            return adjustWatch(of: link)
+        }
         link.taskTokens = link.taskTokens.filter { $0.value.session != session.key }
         for uri in session.subscriptions.sorted() {
             link.release(uri)

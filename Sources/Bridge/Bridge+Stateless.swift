@@ -51,12 +51,22 @@ extension Bridge {
         if incoming.method == .toolsCall, let fault = parameterFault(incoming, head, link) {
             return refuse(exchange, .headerMismatch, fault, id: id)
         }
+        var incoming = envelope.knowsTasks ? incoming.withoutTasks() : incoming
         if incoming.method == .subscriptionsListen { return listen(incoming, exchange, link) }
-        if let state = requestState(in: incoming) { return resume(incoming, state, envelope, exchange, head) }
+        if let range = incoming.envelope[.requestState] {
+            let state = incoming.message.string(range)
+            guard link.isStateless else { return resume(incoming, state ?? "", envelope, exchange, head) }
+            guard let opened = incoming.restoring(state.flatMap { seal.open($0, for: head.credentials) }, at: range) else {
+                let message = "requestState is not valid for this caller; call again without it"
+                return refuse(exchange, .requestStateInvalid, message, id: id)
+            }
+            incoming = opened
+        }
         let session = openEphemeralSession(revision: .stateless)
         session.take(envelope)
         session.link = link.id
-        if incoming.method.takesTurns {
+        session.credentials = head.credentials
+        if incoming.method.takesTurns, !link.isStateless {
             session.parking = Parking(context: RequestContext(incoming, credentials: head.credentials), since: now)
         }
         receive(incoming, from: session, exchange, acceptsEventStream: head.acceptsEventStream)
@@ -107,16 +117,12 @@ extension Bridge {
             return
         }
         followLogLevel(of: session, link)
-        let message = Translation.forHandshake(incoming.message, incoming.envelope, method: incoming.method)
-        guard let envelope = try? Envelope.scan(message) else { return }
-        var translated = Incoming(message, envelope)
-        translated.contextInHeaders = incoming.contextInHeaders
-        forward(translated, call, link)
+        forward(incoming, call, link)
     }
 
     /// The child has one log level, and each request may ask for one: it is told when it has to say more.
     private mutating func followLogLevel(of session: Session, _ link: Link) {
-        guard let wanted = session.logLevel, link.handshake?.capabilities.contains("logging") == true,
+        guard !link.isStateless, let wanted = session.logLevel, link.handshake?.capabilities.contains("logging") == true,
             link.phase == .ready, wanted < link.logLevel ?? .emergency || link.logLevel == nil
         else { return }
         link.logLevel = wanted
@@ -125,15 +131,18 @@ extension Bridge {
 
     private mutating func answerDiscover(_ call: Call, _ link: Link) {
         guard case .client(_, let id) = call.origin, let handshake = link.handshake else { return }
-        let result = Translation.discovery(handshake)
-        answer(call, with: ByteBuffer(string: #"{"jsonrpc":"2.0","id":\#(id.token),"result":\#(result)}"#), outcome: .ok)
+        let text = #"{"jsonrpc":"2.0","id":\#(id.token),"result":\#(handshake.discovery)}"#
+        answer(call, with: ByteBuffer(string: text), outcome: .ok)
     }
 
     /// The handshake is done: who waited for it is answered.
     mutating func statelessLinkBecameReady(_ link: Link) {
         let waiting = calls.values.filter { $0.link == link.id && $0.aftermath == .discover && $0.isLive }
         for call in waiting.sorted(by: { $0.id < $1.id }) { answerDiscover(call, link) }
-        let listening = sessions.values.filter { $0.link == link.id && $0.listening?.isAcknowledged == false }
+        // The new process of a child that is listened to itself knows of none of them.
+        let listening = sessions.values.filter { session in
+            session.link == link.id && session.listening.map { link.isStateless || !$0.isAcknowledged } ?? false
+        }
         for session in listening.sorted(by: { $0.key.number < $1.key.number }) { beginListening(session, link) }
     }
 
@@ -198,6 +207,23 @@ extension Bridge {
 }
 
 extension Incoming {
+    /// The same request of a client that does not know the extension for tasks.
+    fileprivate func withoutTasks() -> Incoming {
+        replaced(by: Translation.withoutTasks(message, envelope))
+    }
+
+    /// The same request with what its child had given to the client to carry, as a JSON token; nil without that.
+    fileprivate func restoring(_ token: String?, at range: ByteRange) -> Incoming? {
+        token.map { replaced(by: message.splicing(.init(range, $0), newline: false)) }
+    }
+
+    private func replaced(by message: ByteBuffer) -> Incoming {
+        guard let envelope = try? Envelope.scan(message) else { return self }
+        var new = Incoming(message, envelope)
+        new.contextInHeaders = contextInHeaders
+        return new
+    }
+
     /// What `Mcp-Name` has to name; nil for a method without.
     var target: String? {
         switch method {

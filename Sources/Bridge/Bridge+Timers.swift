@@ -22,6 +22,7 @@ extension Bridge {
             followUp(message, request)
         }
         expireParking()
+        retryWatches()
         endIdleSessions()
     }
 
@@ -29,6 +30,7 @@ extension Bridge {
         guard calls[call.id] != nil else { return }
         if case .abandoned(let since) = call.phase { return linger(call, since) }
         if min(call.deadline, call.hardDeadline) <= now { return expire(call) }
+        if let retryAt = call.inputs?.retryAt, retryAt <= now { sendAgain(call) }
         if let streamAt = call.streamAt, streamAt <= now {
             call.streamAt = nil
             if let session = call.session, call.exchange != nil, call.stream == nil { _ = commit(call, session) }
@@ -37,7 +39,11 @@ extension Bridge {
     }
 
     private mutating func linger(_ call: Call, _ since: NIODeadline) {
-        guard let session = call.session, let link = links[call.link] else { return }
+        guard let session = call.session, let link = links[call.link] else {
+            // One of the proxy's own, whose answer is of no interest.
+            if call.hardDeadline <= now { calls[call.id] = nil } else { wake(at: call.hardDeadline) }
+            return
+        }
         // Many servers never answer what was cancelled. No call runs for longer than a call may last.
         if call.hardDeadline <= now {
             calls[call.id] = nil
@@ -59,14 +65,15 @@ extension Bridge {
     private mutating func expire(_ call: Call) {
         guard let link = links[call.link] else { return fail(call, .timeout, "timed out") }
         switch call.origin {
-        case .own(.handshake):
-            calls[call.id] = nil
-            let detail = "no answer to initialize within \(configuration.connectionTimeout.words)"
-            effects.append(.fail(link: link.id, .handshakeFailed, detail: detail))
+        case .own(.handshake): offerExpired(call, link)
+        case .own(.discover): discoverExpired(call, link)
+        case .own(.watch):
+            endListening(call.id, link)
+            watchEnded(call, link)
         case .own(.ping):
             calls[call.id] = nil
             pingExpired(link)
-        case .own(.standingState):
+        case .own(.standingState), .own(.listen):
             calls[call.id] = nil
         case .own(.subscription(let session, let uri)):
             calls[call.id] = nil
@@ -82,6 +89,7 @@ extension Bridge {
             return fail(call, .statelessRevision, "the MCP server is still starting; send initialize, which waits for it")
         }
         let wasSent = call.phase == .sent
+        let wasEverSent = wasSent || call.inputs.map { $0.rounds > 0 } ?? false
         let isHard = call.hardDeadline <= now
         let limit = isHard ? "--max-request-time" : "--request-timeout"
         let message =
@@ -90,7 +98,7 @@ extension Bridge {
                 "\(link.lastExit?.summary ?? "the MCP server has not answered initialize"); waited "
                     + configuration.connectionTimeout.words
             default:
-                wasSent
+                wasEverSent
                     ? "the MCP server did not answer within \((now - call.arrived).words) (\(limit))"
                     : "the call waited \((now - call.arrived).words) for the MCP server and was never sent (\(limit))"
             }

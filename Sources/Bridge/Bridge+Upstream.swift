@@ -98,6 +98,8 @@ extension Bridge {
         case .crashLoop: link.phase = .crashLoop
         }
         if wasShakingHands, link.role != .shared { lastStartSucceeded = false }
+        if wasShakingHands { link.era.failed() }
+        link.watch = Watch()
         if link.phase == .crashLoop { failWaiting(on: link) }
     }
 
@@ -154,13 +156,12 @@ extension Bridge {
         switch link.role {
         case .spare:
             break
-        case .shared, .probe:
+        case .shared:
             link.phase = .initializing
-            let capabilities = configuration.sharedCapabilities
-            let version = configuration.version
-            _ = ask(link, .handshake, .initialize) {
-                Messages.initialize(id: $0, capabilities: capabilities, version: version)
-            }
+            open(link)
+        case .probe:
+            link.phase = .initializing
+            offerHandshake(link)
         case .exclusive:
             guard let (line, id) = link.clientHandshake else { return }
             link.phase = .initializing
@@ -183,7 +184,7 @@ extension Bridge {
     }
 
     /// Reads what the child agreed to; nil, with the reason, when nobody could work with it.
-    private func handshake(_ message: ByteBuffer, _ envelope: Envelope) -> Result<Link.Handshake, HandshakeRefusal> {
+    func handshake(_ message: ByteBuffer, _ envelope: Envelope) -> Result<Link.Handshake, HandshakeRefusal> {
         guard envelope.kind == .result else {
             let text = envelope[.errorMessage].flatMap { message.string($0) } ?? "no message"
             return .failure(HandshakeRefusal(detail: "it answered initialize with the error \"\(text.prefix(200))\""))
@@ -196,16 +197,16 @@ extension Bridge {
             return .failure(HandshakeRefusal(detail: "it speaks only protocol revision \"\(name.prefix(32))\""))
         }
         let capabilities = envelope[.resultCapabilities].map { ServerCapabilities(at: $0, in: message) }
+        let server = Translation.Server(info: envelope[.resultServerInfo].map { message.text($0) } ?? "{}")
         return .success(
             Link.Handshake(
                 answer: ByteBuffer(bytes: message.readableBytesView),
                 id: id,
                 protocolVersion: version,
+                discovery: Translation.discovery(initialized: message, envelope, server: server),
                 revision: revision,
                 capabilities: capabilities ?? ServerCapabilities(),
-                capabilitiesRange: envelope[.resultCapabilities],
-                instructions: envelope[.resultInstructions],
-                server: Translation.Server(info: envelope[.resultServerInfo].map { message.text($0) } ?? "{}")
+                server: server
             )
         )
     }
@@ -219,49 +220,53 @@ extension Bridge {
         if case .own(.subscription(let session, let uri)) = call.origin {
             subscriptionAnswered(session, uri: uri, isHonoured: envelope.kind == .result, link)
         }
-        guard case .own(.handshake) = call.origin, link.phase == .initializing else { return }
-        switch handshake(message, envelope) {
-        case .failure(let refusal):
-            effects.append(.fail(link: link.id, .handshakeFailed, detail: refusal.detail))
-        case .success(let new):
-            let old = link.handshake
-            settleHandshake(new, message, envelope, link)
-            guard link.role != .probe else { return stop(link) }
-            if link.role == .shared || link.clientIsInitialized {
-                write(link, Messages.notification(.initialized).terminated())
-            }
-            if let old, old.revision != new.revision || !old.capabilities.isKept(by: new.capabilities) {
-                link.logLevel = nil
-                for session in activeSessions(on: link) {
-                    close(
-                        session,
-                        .upstreamChanged,
-                        failure: .unknownSession,
-                        "the MCP server changed; initialize again"
-                    )
-                }
-            } else if old != nil {
-                replay(link, new)
-            }
-            // The end of its only session was its end, too.
-            if link.phase != .stopping { becomeReady(link) }
+        switch call.origin {
+        case .own(.listen(let session)): listenEnded(session, message, envelope, link)
+        case .own(.watch): watchEnded(call, link)
+        case .own(.discover): discoverAnswered(message, envelope, link)
+        case .own(.handshake): offerAnswered(message, envelope, link)
+        case .own, .client: break
         }
     }
 
-    private mutating func settleHandshake(
-        _ new: Link.Handshake,
-        _ message: ByteBuffer,
-        _ envelope: Envelope,
-        _ link: Link
-    ) {
+    /// Goes on with a process that agreed to something.
+    mutating func agree(_ new: Link.Handshake, _ link: Link) {
+        let old = link.handshake
+        settleHandshake(new, link)
+        guard link.role != .probe else { return stop(link) }
+        if !new.revision.isStateless, link.role == .shared || link.clientIsInitialized {
+            write(link, Messages.notification(.initialized).terminated())
+        }
+        if let old, old.revision != new.revision || !old.capabilities.isKept(by: new.capabilities) {
+            link.logLevel = nil
+            let isOtherwise = old.revision.isStateless != new.revision.isStateless
+            for session in Array(sessions.values) where session.link == link.id {
+                // What a request stands for that is in the other kind of words already, nobody can tell any more.
+                guard session.isEphemeral ? isOtherwise : session.phase == .active else { continue }
+                close(
+                    session,
+                    .upstreamChanged,
+                    failure: session.isEphemeral ? .upstreamUnavailable : .unknownSession,
+                    session.isEphemeral
+                        ? "the MCP server changed; try again" : "the MCP server changed; initialize again"
+                )
+            }
+        } else if old != nil {
+            replay(link, new)
+        }
+        // The end of its only session was its end, too.
+        if link.phase != .stopping { becomeReady(link) }
+    }
+
+    private mutating func settleHandshake(_ new: Link.Handshake, _ link: Link) {
         link.handshake = new
+        if link.role == .shared { link.era.settled(isStateless: new.revision.isStateless) }
         link.wasReady = true
         if link.role != .shared { lastStartSucceeded = true }
         effects.append(.confirmReady(link: link.id))
-        let info = envelope[.resultServerInfo].map { members(of: $0, in: message) } ?? []
-        func text(_ name: String) -> String {
-            info.first { $0.name == name }.flatMap { message.string($0.value) } ?? ""
-        }
+        let info = ByteBuffer(string: new.server.info)
+        let names = members(of: ByteRange(0, info.readableBytes), in: info)
+        func text(_ name: String) -> String { names.first { $0.name == name }.flatMap { info.string($0.value) } ?? "" }
         emit(
             .upstreamReady(
                 .init(
@@ -278,10 +283,10 @@ extension Bridge {
 
     /// Tells a new process what its predecessor knew, and the clients what may have changed meanwhile.
     private mutating func replay(_ link: Link, _ handshake: Link.Handshake) {
-        if let level = link.logLevel, handshake.capabilities.contains("logging") {
+        if !link.isStateless, let level = link.logLevel, handshake.capabilities.contains("logging") {
             _ = ask(link, .standingState, .loggingSetLevel) { Messages.setLevel(id: $0, level: level) }
         }
-        for uri in link.subscriptions.keys.sorted() {
+        for uri in link.subscriptions.keys.sorted() where !link.isStateless {
             _ = ask(link, .standingState, .resourcesSubscribe) {
                 Messages.subscription(id: $0, method: .resourcesSubscribe, uri: uri)
             }
@@ -304,9 +309,11 @@ extension Bridge {
 
     private mutating func becomeReady(_ link: Link) {
         link.phase = .ready
+        wordHeldCalls(of: link)
         let pending = calls.values.filter { $0.link == link.id && $0.aftermath == .sharedHandshake }
         for call in pending.sorted(by: { $0.id < $1.id }) { answerSharedHandshake(call, link) }
         statelessLinkBecameReady(link)
+        adjustWatch(of: link)
         pump(link)
     }
 
@@ -318,7 +325,7 @@ extension Bridge {
         case .success(let new):
             session.revision = new.revision
             session.phase = .active
-            settleHandshake(new, message, envelope, link)
+            settleHandshake(new, link)
             answer(
                 call,
                 with: forClient,
@@ -344,7 +351,12 @@ extension Bridge {
     /// After a timeout the child is asked for a sign of life.
     mutating func suspect(_ link: Link, silentSince: NIODeadline) {
         guard link.phase == .ready, link.ping == nil, link.lastHeard <= silentSince else { return }
-        let call = ask(link, .ping, .ping) { Messages.request(id: $0, method: .ping) }
+        let envelope = Translation.ownEnvelope(version: configuration.version)
+        // The stateless revision has no ping; any answer to anything will do.
+        let call =
+            link.isStateless
+            ? ask(link, .ping, .serverDiscover) { Messages.discover(id: $0, envelope: envelope) }
+            : ask(link, .ping, .ping) { Messages.request(id: $0, method: .ping) }
         link.ping = (call.id, silentSince)
     }
 

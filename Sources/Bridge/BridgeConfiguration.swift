@@ -12,12 +12,24 @@ package enum Isolation: String, CaseIterable, Sendable {
     case session
 }
 
+/// Which kind of revision a shared child is spoken to in.
+package enum UpstreamProtocol: String, CaseIterable, Sendable {
+    /// The one without a handshake if the child knows it, else one with.
+    case auto
+    /// One with a handshake.
+    case legacy
+    /// The one without.
+    case modern
+}
+
 /// The limits and switches of the bridge.
 package struct BridgeConfiguration: Sendable {
     /// How clients share children.
     package var isolation: Isolation = .shared
     /// Accept requests without a session; mint none.
     package var stateless = false
+    /// Which kind of revision a shared child is spoken to in.
+    package var upstreamProtocol: UpstreamProtocol = .auto
     /// What the proxy calls its own version, in `clientInfo`.
     package var version = "0.0.0"
     /// What is declared to a shared child, as JSON text.
@@ -42,6 +54,8 @@ package struct BridgeConfiguration: Sendable {
     package var maxRequestTime = TimeAmount.milliseconds(3_600_000)
     /// How long the handshake with a child may last, and how long an `initialize` waits for one.
     package var connectionTimeout = TimeAmount.milliseconds(60_000)
+    /// After this long without an answer to `server/discover`, a child that may not know it is sent `initialize`, too.
+    package var probeTimeout = TimeAmount.milliseconds(3_000)
     /// How long `server/discover` waits for the handshake with a child: clients give up after 10 s, and some for good.
     package var discoverTimeout = TimeAmount.milliseconds(8_000)
     /// How long a session may be idle; zero for ever.

@@ -30,11 +30,17 @@ final class Call {
     /// What the proxy asks a child on its own account.
     enum OwnRequest: Equatable {
         case handshake
+        /// Asks what the child speaks, and what it can do.
+        case discover
         case ping
         /// Standing state told to a new process, or taken back when its last session ends.
         case standingState
         /// The subscription of a client that listens.
         case subscription(SessionKey, uri: String)
+        /// What a client of the stateless revision listens to, passed on to a child that knows it.
+        case listen(SessionKey)
+        /// What the proxy listens to for its clients with a handshake.
+        case watch
     }
 
     /// What the bridge does besides forwarding once the child has answered.
@@ -52,7 +58,8 @@ final class Call {
         case createTask
     }
 
-    let id: CallID
+    /// Another one for each time that it is sent.
+    var id: CallID
     /// The child that answers it.
     var link: Int
     var origin: Origin
@@ -61,6 +68,10 @@ final class Call {
     var aftermath = Aftermath.none
     /// The line for the child, newline included, until it is written.
     var line: ByteBuffer?
+    /// The request, while nobody knows yet in which words the child wants it.
+    var held: Incoming?
+    /// Set for a call that a child of the stateless revision may answer with questions to a client with a handshake.
+    var inputs: Inputs?
     /// Whether it stands in its link's queue.
     var isQueued = false
 
@@ -132,7 +143,7 @@ final class Call {
 
     /// When it needs attention next.
     var nextDeadline: NIODeadline {
-        let end = min(deadline, hardDeadline)
+        let end = min(deadline, hardDeadline, inputs?.retryAt ?? deadline)
         return streamAt.map { min($0, end) } ?? end
     }
 
@@ -174,8 +185,15 @@ final class PendingBatch {
 
 /// One request of the child that a client has been asked.
 struct ServerRequest {
-    /// The child's id.
-    let childID: RequestID
+    /// How the child asks.
+    enum Asker {
+        /// By a request, with its id.
+        case request(RequestID)
+        /// By its answer to a call, under that key.
+        case call(CallID, key: String)
+    }
+
+    let asker: Asker
     let link: Int
     let session: Session
     let method: Method

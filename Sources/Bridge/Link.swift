@@ -33,16 +33,16 @@ final class Link {
         case exclusive(SessionKey)
     }
 
-    /// What has been agreed with the child.
+    /// What has been agreed with the child, by `initialize` or by `server/discover`.
     struct Handshake {
-        /// The answer to `initialize`, as the child sent it.
+        /// The answer to a client's `initialize`: the child's own, or one made of what it says of itself.
         var answer: ByteBuffer
         var id: ByteRange
         var protocolVersion: ByteRange
+        /// The result that answers a client's `server/discover`, as JSON text.
+        var discovery: String
         var revision: Revision
         var capabilities: ServerCapabilities
-        var capabilitiesRange: ByteRange?
-        var instructions: ByteRange?
         var server: Translation.Server
     }
 
@@ -60,6 +60,11 @@ final class Link {
     var clientHandshake: (line: ByteBuffer, id: ByteRange)?
     var clientIsInitialized = false
     var handshake: Handshake?
+    /// How it is found out what a shared child speaks.
+    var era = EraSearch()
+
+    /// Whether the child speaks the stateless revision.
+    var isStateless: Bool { handshake?.revision.isStateless == true }
 
     /// Whether stdin takes more, as far as is known.
     var isWritable = true
@@ -89,6 +94,10 @@ final class Link {
     var logLevel: LogLevel?
     /// How many sessions subscribed to a resource.
     var subscriptions: [String: Int] = [:]
+    /// What a child of the stateless revision is listened to for, on behalf of clients with a handshake.
+    var watch = Watch()
+    /// Tools whose `structuredContent` clients with a handshake get in a wrapping.
+    var wrappedTools: Set<String> = []
     /// Who follows a call's progress after its answer named a task.
     var taskTokens: [CallID: (session: SessionKey, token: String)] = [:]
 

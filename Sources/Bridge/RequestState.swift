@@ -31,6 +31,28 @@ struct RequestSeal {
         return Base64.encode(box.combined)
     }
 
+    /// A child's own state as text for the client, good for that caller only.
+    ///
+    /// - Parameter token: The JSON token, whatever it says.
+    func seal(_ token: String, for credentials: String?) -> String {
+        let context = Self.context(of: credentials)
+        guard let box = try? ChaChaPoly.seal(Array(token.utf8), using: key, authenticating: context) else { return "" }
+        return Base64.encode(box.combined)
+    }
+
+    /// The JSON token in a client's text; nil when it was not sealed here, or for somebody else, or was changed.
+    func open(_ text: String, for credentials: String?) -> String? {
+        guard let bytes = Base64.decode(text.utf8), let box = try? ChaChaPoly.SealedBox(combined: bytes),
+            let plain = try? ChaChaPoly.open(box, using: key, authenticating: Self.context(of: credentials))
+        else { return nil }
+        return String(decoding: plain, as: UTF8.self)
+    }
+
+    /// Longer than the hash that a parked call is bound to: what is sealed as one opens as the other nowhere.
+    private static func context(of credentials: String?) -> [UInt8] {
+        Array("the state of a child for a caller, ".utf8) + (credentials.map { [1] + Array($0.utf8) } ?? [0])
+    }
+
     /// The state in a client's text; nil when it was not sealed here, or for something else, or was changed.
     func open(_ text: String, context: RequestContext) -> RequestState? {
         guard let bytes = Base64.decode(text.utf8), let box = try? ChaChaPoly.SealedBox(combined: bytes),

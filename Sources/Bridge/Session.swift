@@ -41,6 +41,10 @@ final class Session {
     var clientVersion = ""
     /// The child it talks to; nil on the 2024-11-05 transport with a child per session, before `initialize`.
     var link: Int?
+    /// What each request to a child of the stateless revision says of its client, as members of `_meta`.
+    var envelope = Translation.anonymousEnvelope
+    /// `Authorization` of a stateless request: what the child lets its client carry around is for nobody else.
+    var credentials: String?
 
     /// Its unanswered requests by the client's id.
     var inFlight: [RequestID: CallID] = [:]

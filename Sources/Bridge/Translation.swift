@@ -102,20 +102,20 @@ enum Translation {
     }
 
     /// What the answer to `server/discover` says, from the answer to `initialize`.
-    static func discovery(_ handshake: Link.Handshake) -> String {
+    static func discovery(initialized message: ByteBuffer, _ envelope: Envelope, server: Server) -> String {
         var capabilities = ObjectText()
-        let message = handshake.answer
-        for member in handshake.capabilitiesRange.map({ members(of: $0, in: message) }) ?? [] where member.name != "tasks" {
+        let declared = envelope[.resultCapabilities].map { members(of: $0, in: message) } ?? []
+        for member in declared where member.name != "tasks" {
             capabilities.add(member.name, message.text(member.value))
         }
         var result = ObjectText()
         result.add("resultType", #""complete""#)
         result.add("supportedVersions", #"["\#(Revision.stateless.rawValue)"]"#)
         result.add("capabilities", capabilities.text)
-        if let instructions = handshake.instructions { result.add("instructions", message.text(instructions)) }
+        if let instructions = envelope[.resultInstructions] { result.add("instructions", message.text(instructions)) }
         result.add("ttlMs", "0")
         result.add("cacheScope", #""private""#)
-        result.add("_meta", #"{"\#(MetaKey.serverInfo)":\#(handshake.server.info)}"#)
+        result.add("_meta", #"{"\#(MetaKey.serverInfo)":\#(server.info)}"#)
         return result.text
     }
 

@@ -3,18 +3,19 @@
 /// A member of a message that the scanner looks for, at one exact path.
 ///
 /// Each may stand in a message once; all others are passed over. Source: the protocol's schema, revisions 2024-11-05
-/// to 2025-11-25, and the two reserved keys of `_meta` that the proxy has to read.
+/// to 2026-07-28, with the reserved keys of `_meta` that the proxy has to read.
 package enum Member: UInt8, CaseIterable, Sendable {
     // The message itself.
     case jsonrpc, id, method, params, result, error
     // In `params`.
     case name, uri, level, requestID, progressToken, taskID, task, protocolVersion, capabilities, clientInfo
-    case elicitationID, mode
+    case elicitationID, mode, requestState
     // In `params._meta`.
     case meta, metaProgressToken, metaProtocolVersion, metaRelatedTask, metaRelatedTaskID
+    case metaSubscriptionID
     // In `result`.
     case resultProtocolVersion, resultCapabilities, resultServerInfo, resultInstructions, resultIsError
-    case resultTask, resultTaskID
+    case resultTask, resultTaskID, resultType
     // In `error`.
     case errorCode, errorMessage
 
@@ -39,11 +40,13 @@ package enum Member: UInt8, CaseIterable, Sendable {
         case .clientInfo: "params.clientInfo"
         case .elicitationID: "params.elicitationId"
         case .mode: "params.mode"
+        case .requestState: "params.requestState"
         case .meta: "params._meta"
         case .metaProgressToken: "params._meta.progressToken"
         case .metaProtocolVersion: "params._meta.io.modelcontextprotocol/protocolVersion"
         case .metaRelatedTask: "params._meta.io.modelcontextprotocol/related-task"
         case .metaRelatedTaskID: "params._meta.io.modelcontextprotocol/related-task.taskId"
+        case .metaSubscriptionID: "params._meta.io.modelcontextprotocol/subscriptionId"
         case .resultProtocolVersion: "result.protocolVersion"
         case .resultCapabilities: "result.capabilities"
         case .resultServerInfo: "result.serverInfo"
@@ -51,6 +54,7 @@ package enum Member: UInt8, CaseIterable, Sendable {
         case .resultIsError: "result.isError"
         case .resultTask: "result.task"
         case .resultTaskID: "result.task.taskId"
+        case .resultType: "result.resultType"
         case .errorCode: "error.code"
         case .errorMessage: "error.message"
         }
@@ -91,16 +95,17 @@ enum Scope {
         case (.params, 6): return pick("taskId", .taskID)
         case (.params, 9): return pick("requestId", .requestID)
         case (.params, 10): return pick("clientInfo", .clientInfo)
-        case (.params, 12): return pick("capabilities", .capabilities)
+        case (.params, 12): return pick("capabilities", .capabilities) ?? pick("requestState", .requestState)
         case (.params, 13): return pick("progressToken", .progressToken) ?? pick("elicitationId", .elicitationID)
         case (.params, 15): return pick("protocolVersion", .protocolVersion)
         case (.meta, 13): return pick("progressToken", .metaProgressToken)
         case (.meta, 36): return pick("io.modelcontextprotocol/related-task", .metaRelatedTask)
+        case (.meta, 38): return pick("io.modelcontextprotocol/subscriptionId", .metaSubscriptionID)
         case (.meta, 39): return pick("io.modelcontextprotocol/protocolVersion", .metaProtocolVersion)
         case (.relatedTask, 6): return pick("taskId", .metaRelatedTaskID)
         case (.result, 4): return pick("task", .resultTask)
         case (.result, 7): return pick("isError", .resultIsError)
-        case (.result, 10): return pick("serverInfo", .resultServerInfo)
+        case (.result, 10): return pick("serverInfo", .resultServerInfo) ?? pick("resultType", .resultType)
         case (.result, 12):
             return pick("capabilities", .resultCapabilities) ?? pick("instructions", .resultInstructions)
         case (.result, 15): return pick("protocolVersion", .resultProtocolVersion)

@@ -17,6 +17,21 @@ package enum Messages {
         )
     }
 
+    /// `server/discover`.
+    ///
+    /// - Parameter envelope: The members of `_meta` that say who asks.
+    package static func discover(id: Int, envelope: String) -> ByteBuffer {
+        request(id: id, method: .serverDiscover, params: #"{"_meta":{\#(envelope)}}"#)
+    }
+
+    /// `subscriptions/listen` for those changes.
+    ///
+    /// - Parameter notifications: What to listen to, as JSON text.
+    package static func listen(id: Int, notifications: String, envelope: String) -> ByteBuffer {
+        let params = #"{"notifications":\#(notifications),"_meta":{\#(envelope)}}"#
+        return request(id: id, method: .subscriptionsListen, params: params)
+    }
+
     /// What the proxy declares to a shared child: that it may ask for sampling and elicitation. Never roots (one
     /// client's roots must not widen another's access) and never tasks.
     package static let sharedCapabilities = #"{"sampling":{},"elicitation":{"form":{},"url":{}}}"#

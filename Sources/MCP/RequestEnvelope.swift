@@ -12,6 +12,9 @@ package enum MetaKey {
     package static let serverInfo = "io.modelcontextprotocol/serverInfo"
     package static let subscriptionID = "io.modelcontextprotocol/subscriptionId"
 
+    /// The extension for tasks, whose messages are not passed on: it would tell one client of the tasks of another.
+    package static let tasks = "io.modelcontextprotocol/tasks"
+
     /// Those that say who asks and how, and mean nothing to a server with a handshake.
     package static let ofRequests: Set<String> = [protocolVersion, clientCapabilities, clientInfo, logLevel]
 }
@@ -21,6 +24,8 @@ package struct RequestEnvelope: Sendable {
     package private(set) var protocolVersion: String?
     package private(set) var capabilities: ClientCapabilities?
     package private(set) var clientName = ""
+    /// Whether the client declares the extension for tasks.
+    package private(set) var knowsTasks = false
     /// From here on log messages are wanted; nil when none are.
     package private(set) var logLevel: LogLevel?
     /// What is wrong with it: which key, what stands there, what should. Nil when it is complete.
@@ -34,6 +39,8 @@ package struct RequestEnvelope: Sendable {
             case MetaKey.protocolVersion: protocolVersion = text
             case MetaKey.clientCapabilities where message.text(member.value).hasPrefix("{"):
                 capabilities = ClientCapabilities(at: member.value, in: message)
+                let extensions = members(of: member.value, in: message).last { $0.name == "extensions" }
+                knowsTasks = extensions.map { members(of: $0.value, in: message).contains { $0.name == MetaKey.tasks } } ?? false
             case MetaKey.clientInfo:
                 let name = members(of: member.value, in: message).first { $0.name == "name" }
                 clientName = String((name.flatMap { message.string($0.value) } ?? "").prefix(64))

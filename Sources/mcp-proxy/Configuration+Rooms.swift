@@ -13,6 +13,7 @@ extension Configuration {
     func bridge(tracing: RequestTracing?) -> BridgeConfiguration {
         var bridge = BridgeConfiguration()
         bridge.isolation = isolation
+        bridge.upstreamProtocol = upstreamProtocol
         bridge.stateless = isStateless
         bridge.version = Product.version
         if let clientCapabilities {

@@ -24,6 +24,8 @@ struct Configuration: Sendable, Equatable {
     var adminListen: ListenAddress?
 
     var isolation: Isolation
+    /// Which kind of revision a shared child is spoken to in.
+    var upstreamProtocol: UpstreamProtocol
     /// A JSON object: what the proxy declares to a shared child; nil for its own choice.
     var clientCapabilities: String?
     var isStateless: Bool
@@ -108,6 +110,7 @@ extension Configuration {
         healthEndpoints = reader.texts(.healthEndpoint)
         adminListen = reader.address(.adminListen)
         isolation = try reader.choice(.isolation)
+        upstreamProtocol = try reader.choice(.upstreamProtocol)
         clientCapabilities = reader.texts(.clientCapabilities).last
         isStateless = try reader.boolean(.stateless)
         eventStore =

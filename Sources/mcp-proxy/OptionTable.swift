@@ -90,6 +90,14 @@ extension Option {
             "one child for all sessions, or one for each"
         ),
         Option(
+            .upstreamProtocol,
+            .choice(["auto", "legacy", "modern"]),
+            default: "auto",
+            .sessions,
+            metavar: "auto|legacy|modern",
+            "how a shared child is spoken to: with a handshake (legacy), without (modern)"
+        ),
+        Option(
             .clientCapabilities,
             .json,
             .sessions,

@@ -33,6 +33,8 @@ final class World {
 
     init(_ configure: (inout BridgeConfiguration) -> Void = { _ in }) {
         var configuration = BridgeConfiguration()
+        // Only tests about it find out what their child speaks.
+        configuration.upstreamProtocol = .legacy
         configure(&configuration)
         bridge = Bridge(configuration: configuration)
         bridge.start(now: now)

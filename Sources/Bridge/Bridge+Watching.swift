@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Events
+import JSONRPC
+import MCP
+import NIOCore
+
+/// What the proxy listens to for its clients with a handshake, at a child of the stateless revision: one
+/// `subscriptions/listen` for all of them, replaced by another whenever what they want changes.
+struct Watch {
+    struct Wanted: Equatable {
+        var kinds: Set<Method> = []
+        var uris: Set<String> = []
+    }
+
+    /// The one the child has acknowledged, and the one it has not yet.
+    var current: (call: CallID, wanted: Wanted)?
+    var pending: (call: CallID, wanted: Wanted)?
+    /// How often in a row it ended at once.
+    var failures = 0
+    /// Not before then is it tried again.
+    var retryAt: NIODeadline?
+
+    static let longestRetry = TimeAmount.seconds(60)
+}
+
+extension Bridge {
+    // MARK: Subscriptions of clients
+
+    /// `resources/subscribe` of a client with a handshake: answered when the child has acknowledged it.
+    mutating func watch(_ incoming: Incoming, _ call: Call, _ session: Session, _ link: Link) {
+        guard case .client(_, let id) = call.origin else { return }
+        guard let uri = incoming.text(.uri) else { return forward(incoming, call, link) }
+        guard incoming.method == .resourcesSubscribe else {
+            if session.subscriptions.remove(uri) != nil { link.release(uri) }
+            answer(call, with: Messages.emptyResult(id: id), outcome: .ok)
+            return adjustWatch(of: link)
+        }
+        guard session.subscriptions.count < Link.maxSubscriptions, uri.utf8.count <= Link.maxURILength else {
+            let limits = "\(Link.maxSubscriptions) resources, with URIs of \(Link.maxURILength) bytes"
+            return fail(call, .subscriptionLimit, "a session may subscribe to \(limits); unsubscribe from some")
+        }
+        guard link.watch.current?.wanted.uris.contains(uri) != true else {
+            hold(uri, session, link)
+            return answer(call, with: Messages.emptyResult(id: id), outcome: .ok)
+        }
+        call.aftermath = .subscribe(uri: uri)
+        adjustWatch(of: link)
+    }
+
+    private func hold(_ uri: String, _ session: Session, _ link: Link) {
+        if session.subscriptions.insert(uri).inserted { link.subscriptions[uri, default: 0] += 1 }
+    }
+
+    /// The calls that wait for the child to acknowledge a subscription, oldest first.
+    private func subscribers(waitingOn link: Link) -> [(call: Call, uri: String)] {
+        calls.values.compactMap { call in
+            guard call.link == link.id, call.phase == .waiting, !call.isQueued, case .subscribe(let uri) = call.aftermath
+            else { return nil }
+            return (call, uri)
+        }.sorted { $0.call.id < $1.call.id }
+    }
+
+    private func wanted(on link: Link) -> Watch.Wanted {
+        var wanted = Watch.Wanted()
+        guard let capabilities = link.handshake?.capabilities, !activeSessions(on: link).isEmpty else { return wanted }
+        wanted.kinds = Set(Method.listChanges.filter { $0.listChangedFlag.map(capabilities.contains) ?? false })
+        wanted.uris = Set(link.subscriptions.keys).union(subscribers(waitingOn: link).map(\.uri))
+        return wanted
+    }
+
+    // MARK: The one for all
+
+    /// Listens to what is wanted now. The old stream goes on until the new one is acknowledged, so nothing is missed.
+    mutating func adjustWatch(of link: Link) {
+        guard link.isStateless, link.phase == .ready, link.watch.pending == nil, link.watch.retryAt == nil else { return }
+        let wanted = wanted(on: link)
+        guard wanted != link.watch.current?.wanted ?? Watch.Wanted() else { return }
+        guard wanted != Watch.Wanted() else {
+            if let current = link.watch.current { endListening(current.call, link) }
+            return link.watch.current = nil
+        }
+        var notifications = ObjectText()
+        for kind in wanted.kinds.sorted(by: { $0.rawValue < $1.rawValue }) {
+            kind.listenFlag.map { notifications.add($0, "true") }
+        }
+        let uris = wanted.uris.sorted().map(Messages.quoted)
+        if !uris.isEmpty { notifications.add("resourceSubscriptions", "[" + uris.joined(separator: ",") + "]") }
+        let envelope = Translation.ownEnvelope(version: configuration.version)
+        let call = ask(link, .watch, .subscriptionsListen) {
+            Messages.listen(id: $0, notifications: notifications.text, envelope: envelope)
+        }
+        link.watch.pending = (call.id, wanted)
+    }
+
+    /// The child acknowledged what the proxy listens to.
+    mutating func watchAcknowledged(_ honoured: Listening.Honoured, _ link: Link) {
+        guard var new = link.watch.pending else { return }
+        if let old = link.watch.current { endListening(old.call, link) }
+        calls[new.call]?.lastForEver()
+        link.watch.pending = nil
+        link.watch.failures = 0
+        let waiting = subscribers(waitingOn: link).filter { new.wanted.uris.contains($0.uri) }
+        // What was refused is not asked for again, except by those who subscribe to it anew.
+        new.wanted.uris.subtract(waiting.map(\.uri).filter { !honoured.uris.contains($0) && link.subscriptions[$0] == nil })
+        link.watch.current = new
+        for (call, uri) in waiting {
+            guard case .client(let session, let id) = call.origin else { continue }
+            if honoured.uris.contains(uri) {
+                hold(uri, session, link)
+                answer(call, with: Messages.emptyResult(id: id), outcome: .ok)
+            } else {
+                let message = "the MCP server does not tell of changes of this resource"
+                let error = ErrorObject.response(id: id, code: -32002, message: message, data: [("uri", .string(uri))])
+                answer(call, with: error, outcome: .clientError, errorCode: -32002)
+            }
+        }
+        adjustWatch(of: link)
+    }
+
+    /// The child ended it, or never acknowledged it.
+    mutating func watchEnded(_ call: Call, _ link: Link) {
+        if link.watch.current?.call == call.id {
+            link.watch.current = nil
+        } else if link.watch.pending?.call == call.id {
+            link.watch.pending = nil
+        } else {
+            return
+        }
+        link.watch.failures = min(link.watch.failures + 1, 7)
+        let delay = min(TimeAmount.milliseconds(500 << Int64(link.watch.failures)), Watch.longestRetry)
+        link.watch.retryAt = now + delay
+        wake(at: now + delay)
+    }
+
+    /// Listens again where it has been long enough since it ended.
+    mutating func retryWatches() {
+        for link in Array(links.values) {
+            guard let retryAt = link.watch.retryAt else { continue }
+            guard retryAt <= now else {
+                wake(at: retryAt)
+                continue
+            }
+            link.watch.retryAt = nil
+            adjustWatch(of: link)
+        }
+    }
+
+    /// Tells the child that nobody listens any more. What it says to that is of no interest.
+    mutating func endListening(_ id: CallID, _ link: Link) {
+        guard let call = calls[id], call.isLive else { return }
+        call.phase = .abandoned(since: now)
+        call.hardDeadline = now + configuration.connectionTimeout
+        wake(at: call.hardDeadline)
+        tellCancelled(call, link, reason: "nobody listens any more")
+    }
+
+    // MARK: What comes by it
+
+    /// A message of a child of the stateless revision that names the subscription it belongs to.
+    mutating func subscriptionMessage(_ message: ByteBuffer, _ envelope: Envelope, _ method: Method, _ link: Link) {
+        guard let range = envelope[.metaSubscriptionID], let id = message.integer(range), let call = calls[id],
+            call.link == link.id
+        else {
+            return emit(
+                .protocolViolation(peer: .server, kind: .unmatchedID, detail: "\(method.rawValue) for no open subscription")
+            )
+        }
+        guard call.isLive else { return }
+        switch call.origin {
+        case .own(.listen(let key)):
+            guard let session = sessions[key] else { return }
+            passOn(message, range, envelope, method, to: session)
+        case .own(.watch) where method == .subscriptionsAcknowledged:
+            if link.watch.pending?.call == id { watchAcknowledged(Listening.Honoured(envelope, message), link) }
+        case .own(.watch):
+            guard link.watch.current?.call == id else { return }
+            let plain = Translation.unsubscribed(message, envelope)
+            let uri = method == .resourcesUpdated ? envelope[.uri].flatMap { message.string($0) } ?? "" : nil
+            let receivers = uri.map { subscribers(of: $0, link) } ?? activeSessions(on: link)
+            for session in receivers { deliver(plain, to: session, stream: 0) }
+        default:
+            emit(.protocolViolation(peer: .server, kind: .unmatchedID, detail: "\(method.rawValue) names no subscription"))
+        }
+    }
+}
+
+extension Call {
+    /// Nobody waits for its answer, which is its end.
+    func lastForEver() {
+        deadline = .distantFuture
+        hardDeadline = .distantFuture
+    }
+}
