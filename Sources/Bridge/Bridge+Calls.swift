@@ -60,6 +60,8 @@ extension Bridge {
         link.waiting.append(call)
         link.waitingCount += 1
         link.waitingBytes += call.line?.readableBytes ?? 0
+        // A parked call may be what it waits for.
+        for holder in link.turns.holders { sessions[holder].map { wake(at: parkingEnd($0)) } }
     }
 
     private func maySend(_ call: Call, _ link: Link) -> Bool {
@@ -68,8 +70,13 @@ extension Bridge {
         return link.turns.mayStart(
             session.key,
             isAnswering: !session.serverRequests.isEmpty,
-            othersWait: link.waiting.contains { $0.phase == .waiting && $0.method.takesTurns && $0.session !== session }
+            othersWait: othersWait(for: session, link)
         )
+    }
+
+    /// Whether a call of another session waits for its turn.
+    func othersWait(for session: Session, _ link: Link) -> Bool {
+        link.waiting.contains { $0.phase == .waiting && $0.method.takesTurns && $0.session !== session }
     }
 
     private mutating func send(_ call: Call, _ link: Link) {
@@ -78,7 +85,11 @@ extension Bridge {
         call.phase = .sent
         call.sentAt = now
         link.inFlight += 1
-        if call.mayAsk, let session = call.session { link.turns.started(session.key) }
+        if let session = call.session {
+            if call.mayAsk { link.turns.started(session.key) }
+            session.calledGeneration = link.generation
+            if session.isEphemeral { link.servedStrangers = true }
+        }
         write(link, line, call: call.id)
     }
 

@@ -208,7 +208,7 @@ extension Bridge {
             )
         case .nobody:
             let active = activeSessions(on: link)
-            if active.count == 1 { return active[0] }
+            if active.count == 1, !link.servedStrangers { return active[0] }
             refuse(
                 childID,
                 method,
@@ -352,9 +352,12 @@ extension Bridge {
         let active = activeSessions(on: link)
         if link.role != .shared { return active.forEach { deliver(message, to: $0, stream: 0) } }
         switch link.turns.owner {
+        case .nobody where link.servedStrangers:
+            emit(.protocolViolation(peer: .server, kind: .ambiguousNotification, detail: method.rawValue))
         case .nobody: for session in active { deliver(message, to: session, stream: 0) }
         case .session(let key):
-            guard let session = sessions[key] else { return }
+            // The stateless revision has no notifications but those it names.
+            guard let session = sessions[key], !session.revision.isStateless else { return }
             deliver(message, to: session, stream: streamForServerMessage(to: session))
         case .ambiguous:
             emit(.protocolViolation(peer: .server, kind: .ambiguousNotification, detail: method.rawValue))
@@ -387,7 +390,7 @@ extension Bridge {
         let active = activeSessions(on: link)
         var isSafe =
             switch link.turns.owner {
-            case .nobody: true
+            case .nobody: !link.servedStrangers
             case .session(let key): active.first?.key == key
             case .ambiguous: false
             }

@@ -17,12 +17,12 @@ extension Bridge {
         }
         // Children that are still being stopped count too: who opens and ends sessions must not outrun them.
         let children = configuration.isolation == .session ? links.count : 0
-        guard sessions.count < configuration.maxSessions, children < 2 * configuration.maxSessions + 2 else {
+        guard sessionsByID.count < configuration.maxSessions, children < 2 * configuration.maxSessions + 2 else {
             let limit = "--max-sessions \(configuration.maxSessions)"
             let message =
-                sessions.count < configuration.maxSessions
+                sessionsByID.count < configuration.maxSessions
                 ? "\(children) children are running or being stopped (\(limit)); try later"
-                : "\(sessions.count) sessions are open (\(limit)); try later"
+                : "\(sessionsByID.count) sessions are open (\(limit)); try later"
             refuse(exchange, .sessionLimit, message, id: id)
             return nil
         }
@@ -236,6 +236,7 @@ extension Bridge {
     private mutating func release(_ session: Session, _ link: Link) {
         if case .exclusive = link.role { return stop(link) }
         link.taskTokens = link.taskTokens.filter { $0.value.session != session.key }
+        if session.calledGeneration == link.generation { link.servedStrangers = true }
         for uri in session.subscriptions.sorted() {
             link.release(uri)
             guard link.subscriptions[uri] == nil, link.phase == .ready else { continue }

@@ -149,6 +149,9 @@ extension Bridge {
     ) {
         guard let range = envelope[.id], let server = link.handshake?.server else { return }
         guard envelope.kind == .error else {
+            guard envelope[.result].map({ message.isObject($0) }) == true else {
+                return fail(call, .upstreamAnswerInvalid, "the MCP server's answer is not a valid message: no object as result")
+            }
             let isToolError = envelope[.resultIsError].map { message.text($0) == "true" } ?? false
             let own = Translation.stateless(result: message, envelope, method: call.method, server: server)
             let idRange = (try? Envelope.scan(own))?[.id] ?? range
@@ -157,6 +160,16 @@ extension Bridge {
         }
         let code = envelope[.errorCode].flatMap { message.integer($0) } ?? 0
         switch Translation.stateless(error: message, envelope, code: code, target: call.target) {
+        case .inputRequired where !call.method.takesTurns:
+            let forClient = Translation.error(message, envelope, id: id, code: -32603, data: nil)
+            answer(call, with: forClient, outcome: .init(errorCode: code), errorCode: -32603, isFromChild: true)
+        case .inputRequired where call.session?.capabilities.contains(.elicitationURL) != true:
+            fail(
+                call,
+                .capabilityMissing,
+                "the call needs a page to be visited first: declare the capability elicitation with the mode url",
+                details: [("requiredCapabilities", .json(#"{"elicitation":{"url":{}}}"#))]
+            )
         case .inputRequired(let result):
             let forClient = ByteBuffer(string: #"{"jsonrpc":"2.0","id":\#(id.token),"result":\#(result)}"#)
             answer(call, with: forClient, outcome: .inputRequired, isFromChild: true)
@@ -192,8 +205,12 @@ extension Bridge {
     /// could be meant.
     func logReader(on link: Link) -> Session? {
         let running = sessions.values.filter { $0.link == link.id && $0.isEphemeral && !$0.inFlight.isEmpty }
-        guard running.count == 1, running[0].revision.isStateless, running[0].logLevel != nil else { return nil }
-        return running[0]
+        guard running.count == 1, running[0].revision.isStateless, running[0].logLevel != nil,
+            let call = running[0].inFlight.values.first.flatMap({ calls[$0] }),
+            link.turns.owner == (call.mayAsk ? .session(running[0].key) : .nobody)
+        else { return nil }
+        // A child may still work on what its client has given up.
+        return calls.values.contains { $0.link == link.id && !$0.isLive } ? nil : running[0]
     }
 }
 

@@ -20,6 +20,7 @@ extension Bridge {
         link.blockedSince = nil
         link.wasReady = false
         link.unconfirmedBytes = 0
+        link.servedStrangers = false
         link.phase = .starting
         beginHandshake(link)
     }

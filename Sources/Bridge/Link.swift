@@ -84,6 +84,9 @@ final class Link {
     var parameterHeaders: [String: ParameterHeaders] = [:]
 
     var turns = Turns()
+    /// Whether this process had a call of somebody who has no session now: then what it says outside of all calls may be
+    /// about that, and is for nobody else.
+    var servedStrangers = false
     /// The child's requests that a client has been asked, by the child's id.
     var serverRequests: [RequestID: Int] = [:]
     var logLevel: LogLevel?

@@ -146,6 +146,29 @@ struct ParkingTests {
         #expect(world.sessionCount == 0)
     }
 
+    @Test("one whose client stays away gives way to a call of another that waits for its turn")
+    func givesWay() throws {
+        let world = World.ready()
+        world.post(StatelessRequest(id: "90"))
+        world.post(StatelessRequest(id: "91"))
+        let early = world.sent()
+        world.childSays(elicit("1"))
+        for call in early { world.childSays(result(call.id)) }
+        _ = world.sent()
+
+        let parked = try park(world, question: "10")
+        world.pass(.seconds(40))
+        #expect(world.sent().isEmpty, "nobody waits")
+        world.post(StatelessRequest(id: "92"))
+        world.pass(.zero)
+        let lines = world.sent()
+        #expect(lines.contains { $0.id == "10" && $0.errorCode != nil })
+        #expect(lines.contains { $0.method == "notifications/cancelled" })
+        #expect(world.status(retry(parked)) == 400)
+        world.childSays(result(parked.call.id))
+        #expect(world.sent().last?.method == "tools/call")
+    }
+
     @Test("the child's death ends a parked call")
     func crash() throws {
         let world = World.ready()
