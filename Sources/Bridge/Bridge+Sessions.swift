@@ -237,19 +237,21 @@ extension Bridge {
         if case .exclusive = link.role { return stop(link) }
         link.taskTokens = link.taskTokens.filter { $0.value.session != session.key }
         if session.calledGeneration == link.generation { link.servedStrangers = true }
+        for uri in session.listening?.uris ?? [] {
+            link.subscriptions[uri]?.waiting.remove(session.key)
+            link.forgetUnwanted(uri)
+        }
+        let open = session.subscriptions.isEmpty ? [] : openSubscriptions(on: link)
         for uri in session.subscriptions.sorted() {
             link.release(uri)
-            guard link.subscriptions[uri] == nil, link.phase == .ready else { continue }
+            guard link.subscriptions[uri] == nil, !open.contains(uri), link.phase == .ready else { continue }
             _ = ask(link, .standingState, .resourcesUnsubscribe) {
                 Messages.subscription(id: $0, method: .resourcesUnsubscribe, uri: uri)
             }
         }
-        if session.logLevel != nil, let level = activeSessions(on: link).compactMap(\.logLevel).min(),
-            level != link.logLevel
-        {
-            link.logLevel = level
-            guard link.phase == .ready else { return }
-            _ = ask(link, .standingState, .loggingSetLevel) { Messages.setLevel(id: $0, level: level) }
+        if session.logLevel != nil {
+            if let level = activeSessions(on: link).compactMap(\.logLevel).min() { link.sessionsLogLevel = level }
+            followLogLevel(link)
         }
         pump(link)
     }

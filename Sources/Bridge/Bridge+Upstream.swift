@@ -21,6 +21,7 @@ extension Bridge {
         link.wasReady = false
         link.unconfirmedBytes = 0
         link.servedStrangers = false
+        link.parameterHeaders.removeAll()
         link.phase = .starting
         beginHandshake(link)
     }
@@ -84,6 +85,7 @@ extension Bridge {
         link.turns.childDied()
         link.lingering = 0
         link.taskTokens.removeAll()
+        link.loseAskedSubscriptions()
         link.ping = nil
         // The next process may give the same ids to others.
         for session in sessions.values where session.link == link.id {
@@ -217,8 +219,8 @@ extension Bridge {
             link.ping = nil
             emit(.upstreamProbed(link: link.id, answeredAfter: now - call.arrived))
         }
-        if case .own(.subscription(let session, let uri)) = call.origin {
-            subscriptionAnswered(session, uri: uri, isHonoured: envelope.kind == .result, link)
+        if case .own(.subscription(let uri)) = call.origin {
+            subscriptionAnswered(uri, isHonoured: envelope.kind == .result, link)
         }
         guard case .own(.handshake) = call.origin, link.phase == .initializing else { return }
         switch handshake(message, envelope) {
@@ -233,6 +235,7 @@ extension Bridge {
             }
             if let old, old.revision != new.revision || !old.capabilities.isKept(by: new.capabilities) {
                 link.logLevel = nil
+                link.sessionsLogLevel = nil
                 for session in activeSessions(on: link) {
                     close(
                         session,
@@ -241,6 +244,7 @@ extension Bridge {
                         "the MCP server changed; initialize again"
                     )
                 }
+                endListening(on: link)
             } else if old != nil {
                 replay(link, new)
             }
@@ -279,6 +283,7 @@ extension Bridge {
 
     /// Tells a new process what its predecessor knew, and the clients what may have changed meanwhile.
     private mutating func replay(_ link: Link, _ handshake: Link.Handshake) {
+        link.logLevel = wantedLogLevel(link) ?? link.logLevel
         if let level = link.logLevel, handshake.capabilities.contains("logging") {
             _ = ask(link, .standingState, .loggingSetLevel) { Messages.setLevel(id: $0, level: level) }
         }

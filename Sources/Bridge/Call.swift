@@ -33,8 +33,8 @@ final class Call {
         case ping
         /// Standing state told to a new process, or taken back when its last session ends.
         case standingState
-        /// The subscription of a client that listens.
-        case subscription(SessionKey, uri: String)
+        /// A subscription for clients that listen.
+        case subscription(uri: String)
     }
 
     /// What the bridge does besides forwarding once the child has answered.
