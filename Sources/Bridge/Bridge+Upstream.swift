@@ -283,7 +283,7 @@ extension Bridge {
 
     /// Tells a new process what its predecessor knew, and the clients what may have changed meanwhile.
     private mutating func replay(_ link: Link, _ handshake: Link.Handshake) {
-        link.logLevel = wantedLogLevel(link) ?? link.logLevel
+        link.logLevel = wantedLogLevel(link)
         if let level = link.logLevel, handshake.capabilities.contains("logging") {
             _ = ask(link, .standingState, .loggingSetLevel) { Messages.setLevel(id: $0, level: level) }
         }
