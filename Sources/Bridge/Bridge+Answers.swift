@@ -237,7 +237,7 @@ extension Bridge {
     /// Takes back what a call established in the child whose client is gone.
     private mutating func undo(_ call: Call, _ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
         switch call.aftermath {
-        case .subscribe(let uri) where link.subscriptions[uri] == nil:
+        case .subscribe(let uri) where link.subscriptions[uri] == nil && !openSubscriptions(on: link).contains(uri):
             _ = ask(link, .standingState, .resourcesUnsubscribe) {
                 Messages.subscription(id: $0, method: .resourcesUnsubscribe, uri: uri)
             }
@@ -266,14 +266,14 @@ extension Bridge {
         case .none, .handshake, .sharedHandshake, .discover: break
         case .setLevel(let level):
             session.logLevel = level
-            link.logLevel = activeSessions(on: link).compactMap(\.logLevel).min() ?? level
-        case .subscribe(let uri):
-            if session.subscriptions.insert(uri).inserted { link.subscriptions[uri, default: 0] += 1 }
+            link.sessionsLogLevel = activeSessions(on: link).compactMap(\.logLevel).min() ?? level
+            link.logLevel = wantedLogLevel(link)
+        case .subscribe(let uri): link.hold(uri, session)
         case .unsubscribe(let uri):
             guard session.subscriptions.remove(uri) != nil else { return }
             link.release(uri)
             // Another session subscribed while the child was being told that nobody does.
-            guard link.subscriptions[uri] != nil else { return }
+            guard link.subscriptions[uri].map({ $0.holders > 0 }) ?? false else { return }
             _ = ask(link, .standingState, .resourcesSubscribe) {
                 Messages.subscription(id: $0, method: .resourcesSubscribe, uri: uri)
             }

@@ -99,6 +99,8 @@ extension Bridge {
         link.waiting.append(call)
         link.waitingCount += 1
         link.waitingBytes += call.line?.readableBytes ?? 0
+        // A parked call may be what it waits for.
+        for holder in link.turns.holders { sessions[holder].map { wake(at: parkingEnd($0)) } }
     }
 
     private func maySend(_ call: Call, _ link: Link) -> Bool {
@@ -107,8 +109,13 @@ extension Bridge {
         return link.turns.mayStart(
             session.key,
             isAnswering: !session.serverRequests.isEmpty,
-            othersWait: link.waiting.contains { $0.phase == .waiting && $0.method.takesTurns && $0.session !== session }
+            othersWait: othersWait(for: session, link)
         )
+    }
+
+    /// Whether a call of another session waits for its turn.
+    func othersWait(for session: Session, _ link: Link) -> Bool {
+        link.waiting.contains { $0.phase == .waiting && $0.method.takesTurns && $0.session !== session }
     }
 
     private mutating func send(_ call: Call, _ link: Link) {
@@ -117,7 +124,12 @@ extension Bridge {
         call.phase = .sent
         call.sentAt = now
         link.inFlight += 1
-        if call.mayAsk, let session = call.session { link.turns.started(session.key) }
+        if let session = call.session {
+            if call.mayAsk { link.turns.started(session.key) }
+            session.calledGeneration = link.generation
+            if session.isEphemeral { link.servedStrangers = true }
+            if session.isEphemeral, session.logLevel != nil { followLogLevel(link) }
+        }
         write(link, line, call: call.id)
     }
 
@@ -133,6 +145,7 @@ extension Bridge {
             link.controlBytes -= line.readableBytes
             write(link, line)
         }
+        askForSubscriptions(link)
         var index = link.waiting.startIndex
         while link.isWritable, link.phase == .ready, index < link.waiting.endIndex {
             let call = link.waiting[index]
@@ -247,6 +260,13 @@ extension Link {
     /// Resources a session may subscribe to, and the bytes of each URI.
     static let maxSubscriptions = 1000
     static let maxURILength = 8192
+    /// Resources a client may listen to with one request, and the bytes of their URIs together.
+    static let maxListened = 100
+    static let maxListenedBytes = 64 << 10
+    /// Resources that clients may wait for and listen to, all together.
+    static let maxAllSubscriptions = 10 * maxSubscriptions
+    /// Subscriptions that the child is asked for at a time.
+    static let maxAskedSubscriptions = 64
     /// Requests of the child that clients may be asked at a time.
     static let maxServerRequests = 1000
 
@@ -277,9 +297,34 @@ extension Link {
         return phase == .crashLoop ? "\(reason); it keeps failing and is restarted ever more slowly" : reason
     }
 
+    /// The session is told of changes from here on.
+    func hold(_ uri: String, _ session: Session) {
+        if session.subscriptions.insert(uri).inserted { subscriptions[uri, default: Subscription()].holders += 1 }
+    }
+
     /// One session less holds a subscription.
     func release(_ uri: String) {
-        let holders = subscriptions[uri, default: 0] - 1
-        subscriptions[uri] = holders > 0 ? holders : nil
+        subscriptions[uri]?.holders -= 1
+        forgetUnwanted(uri)
+    }
+
+    /// Forgets a subscription that nobody holds, waits for or has been asked for.
+    func forgetUnwanted(_ uri: String) {
+        guard let entry = subscriptions[uri], entry.holders <= 0, entry.waiting.isEmpty, !entry.isAsked else { return }
+        subscriptions[uri] = nil
+        // What is wanted no more must not pile up behind a child that doesn't answer.
+        guard subscriptionQueue.count > 2 * subscriptions.count + 64 else { return }
+        subscriptionQueue.removeAll { subscriptions[$0] == nil }
+    }
+
+    /// The process that was asked is gone.
+    func loseAskedSubscriptions() {
+        subscriptionQueue.removeAll()
+        askedSubscriptions = 0
+        for uri in Array(subscriptions.keys) {
+            subscriptions[uri]?.waiting = []
+            subscriptions[uri]?.isAsked = false
+            forgetUnwanted(uri)
+        }
     }
 }

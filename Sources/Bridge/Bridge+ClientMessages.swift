@@ -117,10 +117,11 @@ extension Bridge {
         guard let level = incoming.text(.level).flatMap(LogLevel.init(rawValue:)) else {
             return forward(incoming, call, link)
         }
-        let others = activeSessions(on: link).filter { $0 !== session }.compactMap(\.logLevel)
-        let mostVerbose = min(level, others.min() ?? level)
+        let sessionsLevel = activeSessions(on: link).filter { $0 !== session }.compactMap(\.logLevel).min() ?? level
+        let mostVerbose = min(level, sessionsLevel, passingLogLevel(link) ?? level)
         guard mostVerbose != link.logLevel else {
             session.logLevel = level
+            link.sessionsLogLevel = min(level, sessionsLevel)
             return answer(call, with: Messages.emptyResult(id: id), outcome: .ok)
         }
         call.aftermath = .setLevel(level)
@@ -132,7 +133,7 @@ extension Bridge {
     private mutating func subscription(_ incoming: Incoming, _ call: Call, _ session: Session, _ link: Link) {
         guard case .client(_, let id) = call.origin else { return }
         guard let uri = incoming.text(.uri) else { return forward(incoming, call, link) }
-        let holders = link.subscriptions[uri, default: 0]
+        let (holders, isAwaited) = link.subscriptions[uri].map { ($0.holders, !$0.waiting.isEmpty) } ?? (0, false)
         let isHolder = session.subscriptions.contains(uri)
         if incoming.method == .resourcesSubscribe {
             guard session.subscriptions.count < Link.maxSubscriptions, uri.utf8.count <= Link.maxURILength else {
@@ -140,20 +141,17 @@ extension Bridge {
                 return fail(call, .subscriptionLimit, "a session may subscribe to \(limits); unsubscribe from some")
             }
             guard holders == 0 else {
-                if !isHolder {
-                    session.subscriptions.insert(uri)
-                    link.subscriptions[uri] = holders + 1
-                }
+                link.hold(uri, session)
                 return answer(call, with: Messages.emptyResult(id: id), outcome: .ok)
             }
             call.aftermath = .subscribe(uri: uri)
         } else {
-            guard !isHolder || holders <= 1 else {
+            guard !isHolder || holders <= 1 && !isAwaited && !openSubscriptions(on: link).contains(uri) else {
                 session.subscriptions.remove(uri)
-                link.subscriptions[uri] = holders - 1
+                link.release(uri)
                 return answer(call, with: Messages.emptyResult(id: id), outcome: .ok)
             }
-            guard isHolder || holders == 0 else {
+            guard isHolder || holders == 0 && !isAwaited else {
                 // Not its own: the child must go on serving those who hold it.
                 return answer(call, with: Messages.emptyResult(id: id), outcome: .ok)
             }

@@ -185,7 +185,7 @@ extension Bridge {
             added.add("inputResponses", answers.text)
         }
         if let state = inputs.state { added.add("requestState", state) }
-        let full = inputs.line.splicing(.insertion(of: added.members, into: params, isEmpty: false), newline: false)
+        let full = inputs.line.splicing(.insertion(of: added.members, into: params, of: inputs.line, isEmpty: false), newline: false)
         guard let scanned = try? Envelope.scan(full), let idRange = scanned[.id] else { return }
         calls[call.id] = nil
         call.id = nextCall

@@ -36,13 +36,22 @@ extension Bridge {
     mutating func listen(_ incoming: Incoming, _ exchange: ExchangeID, _ link: Link) {
         guard let id = incoming.id else { return }
         guard let wanted = Listening(incoming, id: id) else {
-            return refuse(exchange, .envelopeInvalid, "params.notifications must be an object", id: id)
+            let message = "params.notifications must be an object, and its resourceSubscriptions a list of URIs"
+            return refuse(exchange, .envelopeInvalid, message, id: id)
         }
-        guard wanted.uris.count <= Link.maxSubscriptions,
+        guard wanted.uris.count <= Link.maxListened,
+            wanted.uris.reduce(0, { $0 + $1.utf8.count }) <= Link.maxListenedBytes,
             wanted.uris.allSatisfy({ $0.utf8.count <= Link.maxURILength })
         else {
-            let limits = "\(Link.maxSubscriptions) resources, with URIs of \(Link.maxURILength) bytes"
+            let limits =
+                "\(Link.maxListened) resources, with URIs of \(Link.maxURILength) bytes each"
+                + " and \(Link.maxListenedBytes) bytes together"
             return refuse(exchange, .subscriptionLimit, "a request may listen to \(limits)", id: id)
+        }
+        let new = wanted.uris.count { link.subscriptions[$0] == nil }
+        guard link.subscriptions.count + new <= Link.maxAllSubscriptions else {
+            let limit = "clients listen to \(link.subscriptions.count) resources already (\(Link.maxAllSubscriptions) at most)"
+            return refuse(exchange, .subscriptionLimit, limit, id: id)
         }
         guard sessions.values.count(where: { $0.listening != nil }) < configuration.maxSessions else {
             let limit = "--max-sessions \(configuration.maxSessions)"
@@ -62,46 +71,83 @@ extension Bridge {
     /// Subscribes to what the child can tell, and acknowledges when it has answered for everything.
     mutating func beginListening(_ session: Session, _ link: Link) {
         guard !link.isStateless else { return passOnListening(of: session, link) }
-        guard var listening = session.listening, let capabilities = link.handshake?.capabilities else { return }
-        listening.kinds = listening.kinds.filter { $0.listChangedFlag.map(capabilities.contains) ?? false }
-        listening.pending = 0
+        guard let listening = session.listening, let capabilities = link.handshake?.capabilities else { return }
+        var pending = 0
         for uri in listening.uris where capabilities.contains("resources.subscribe") {
             guard !session.subscriptions.contains(uri) else { continue }
-            if let holders = link.subscriptions[uri] {
-                session.subscriptions.insert(uri)
-                link.subscriptions[uri] = holders + 1
-            } else {
-                listening.pending += 1
-                _ = ask(link, .subscription(session.key, uri: uri), .resourcesSubscribe) {
-                    Messages.subscription(id: $0, method: .resourcesSubscribe, uri: uri)
-                }
+            let entry = link.subscriptions[uri]
+            guard entry != nil || link.subscriptions.count < Link.maxAllSubscriptions else { continue }
+            if let entry, entry.holders > 0 {
+                link.hold(uri, session)
+                continue
+            }
+            link.subscriptions[uri, default: Link.Subscription()].waiting.insert(session.key)
+            link.subscriptionQueue.append(uri)
+            pending += 1
+        }
+        session.listening?.pending = pending
+        if pending == 0 { acknowledge(session, link) } else { askForSubscriptions(link) }
+    }
+
+    /// Asks the child for what clients wait for, some at a time.
+    mutating func askForSubscriptions(_ link: Link) {
+        while link.phase == .ready, link.isWritable, link.askedSubscriptions < Link.maxAskedSubscriptions,
+            let uri = link.subscriptionQueue.popFirst()
+        {
+            guard let entry = link.subscriptions[uri], !entry.waiting.isEmpty, !entry.isAsked else { continue }
+            link.subscriptions[uri]?.isAsked = true
+            link.askedSubscriptions += 1
+            _ = ask(link, .subscription(uri: uri), .resourcesSubscribe) {
+                Messages.subscription(id: $0, method: .resourcesSubscribe, uri: uri)
             }
         }
-        session.listening = listening
-        if listening.pending == 0 { acknowledge(session, listening) }
     }
 
     /// The child answered for one resource, or did not in time.
-    mutating func subscriptionAnswered(_ key: SessionKey, uri: String, isHonoured: Bool, _ link: Link) {
-        guard let session = sessions[key], var listening = session.listening else {
-            // Its client is gone: so is the reason to subscribe.
-            guard isHonoured, link.subscriptions[uri] == nil else { return }
+    mutating func subscriptionAnswered(_ uri: String, isHonoured: Bool, _ link: Link) {
+        link.askedSubscriptions -= 1
+        let waiting = link.subscriptions[uri]?.waiting ?? []
+        link.subscriptions[uri]?.waiting = []
+        link.subscriptions[uri]?.isAsked = false
+        for session in waiting.sorted(by: { $0.number < $1.number }).compactMap({ sessions[$0] }) {
+            if isHonoured { link.hold(uri, session) }
+            session.listening?.pending -= 1
+            if session.listening?.pending == 0 { acknowledge(session, link) }
+        }
+        link.forgetUnwanted(uri)
+        // Whoever it was for is gone: so is the reason to subscribe.
+        if isHonoured, link.subscriptions[uri] == nil, !openSubscriptions(on: link).contains(uri) {
             _ = ask(link, .standingState, .resourcesUnsubscribe) {
                 Messages.subscription(id: $0, method: .resourcesUnsubscribe, uri: uri)
             }
-            return
         }
-        if isHonoured {
-            session.subscriptions.insert(uri)
-            link.subscriptions[uri, default: 0] += 1
-        }
-        listening.pending -= 1
-        session.listening = listening
-        if listening.pending == 0, !listening.isAcknowledged { acknowledge(session, listening) }
+        askForSubscriptions(link)
     }
 
-    private mutating func acknowledge(_ session: Session, _ listening: Listening) {
-        session.listening?.isAcknowledged = true
+    /// The resources that sessions are subscribing to by themselves, which the child may have done already.
+    func openSubscriptions(on link: Link) -> Set<String> {
+        var uris: Set<String> = []
+        for call in calls.values where call.link == link.id && call.isLive {
+            if case .subscribe(let uri) = call.aftermath { uris.insert(uri) }
+        }
+        return uris
+    }
+
+    /// The child is another than clients were told: they listen anew, and learn what it tells.
+    mutating func endListening(on link: Link) {
+        link.subscriptions.removeAll()
+        for session in listeners(on: link) {
+            session.subscriptions.removeAll()
+            // Who waits for the acknowledgement gets one that fits.
+            if session.listening?.isAcknowledged == true { close(session, .upstreamChanged) }
+        }
+    }
+
+    private mutating func acknowledge(_ session: Session, _ link: Link) {
+        guard var listening = session.listening, !listening.isAcknowledged, let handshake = link.handshake else { return }
+        listening.kinds = listening.kinds.filter { $0.listChangedFlag.map(handshake.capabilities.contains) ?? false }
+        listening.isAcknowledged = true
+        session.listening = listening
         var honoured = ObjectText()
         for kind in listening.kinds.sorted(by: { $0.rawValue < $1.rawValue }) {
             kind.listenFlag.map { honoured.add($0, "true") }
@@ -113,15 +159,10 @@ extension Bridge {
         deliver(Messages.notification(.subscriptionsAcknowledged, params: params), to: session, stream: 0)
     }
 
-    /// Passes a change on to those who listen for it.
+    /// Passes a change of a list on to those who listen for it.
     mutating func tellListeners(_ message: ByteBuffer, _ envelope: Envelope, _ method: Method, _ link: Link) {
-        let uri = method == .resourcesUpdated ? envelope[.uri].flatMap { message.string($0) } : nil
         for session in listeners(on: link) {
-            guard let listening = session.listening, listening.isAcknowledged else { continue }
-            if let uri {
-                // A child may name a part of what was subscribed to.
-                guard session.subscriptions.contains(where: { uri.hasPrefix($0) }) else { continue }
-            } else if !listening.kinds.contains(method) {
+            guard let listening = session.listening, listening.isAcknowledged, listening.kinds.contains(method) else {
                 continue
             }
             let forClient = Translation.subscribed(message, envelope, method: method, to: listening.id)
@@ -205,7 +246,7 @@ extension Bridge {
         deliver(ByteBuffer(string: message), to: session, stream: 0)
     }
 
-    private func listeners(on link: Link) -> [Session] {
+    func listeners(on link: Link) -> [Session] {
         sessions.values.filter { $0.listening != nil && $0.link == link.id }.sorted { $0.key.number < $1.key.number }
     }
 }
@@ -218,7 +259,7 @@ extension Listening {
         guard let wanted = params.last(where: { $0.name == "notifications" })?.value,
             message.text(wanted).hasPrefix("{"), let idRange = incoming.envelope[.id]
         else { return nil }
-        let honoured = Honoured(wanted, message)
+        guard let honoured = Honoured(wanted, message) else { return nil }
         self.init(id: id, kinds: honoured.kinds, uris: honoured.uris, request: message, idRange: idRange)
     }
 }
@@ -228,16 +269,20 @@ extension Listening.Honoured {
     init(_ envelope: Envelope, _ message: ByteBuffer) {
         let params = envelope[.params].map { members(of: $0, in: message) } ?? []
         self.init()
-        if let range = params.last(where: { $0.name == "notifications" })?.value { self.init(range, message) }
+        if let range = params.last(where: { $0.name == "notifications" })?.value {
+            self = Self(range, message) ?? self
+        }
     }
 
-    /// Reads an object that says what is listened to.
-    fileprivate init(_ range: ByteRange, _ message: ByteBuffer) {
+    /// Reads an object that says what is listened to; nil when its resources are no list of URIs.
+    fileprivate init?(_ range: ByteRange, _ message: ByteBuffer) {
         for member in members(of: range, in: message) {
             if member.name == "resourceSubscriptions" {
+                guard message.text(member.value).hasPrefix("[") else { return nil }
+                let texts = elements(of: member.value, in: message).map { message.string($0) ?? "" }
+                guard !texts.contains("") else { return nil }
                 var known: Set<String> = []
-                uris = elements(of: member.value, in: message).compactMap { message.string($0) }
-                    .filter { known.insert($0).inserted }
+                uris = texts.filter { known.insert($0).inserted }
             } else if message.text(member.value) == "true",
                 let kind = Method.listChanges.first(where: { $0.listenFlag == member.name })
             {

@@ -51,6 +51,12 @@ extension Bridge {
         parking.isAway = true
         parking.since = now
         session.parking = parking
+        if sessions.values.count(where: { $0.parking?.isAway == true }) > configuration.maxSessions,
+            let oldest = longestAway(where: { _ in true }), oldest !== session
+        {
+            close(oldest, .stateless, failure: .timeout, "too many calls are parked")
+        }
+        wake(at: parkingEnd(session))
         let expiry = parking.questions.keys.compactMap { serverRequests[$0]?.deadline }.max() ?? now
         let state = RequestState(session: session.key, round: parking.round, expiry: expiry)
         var requests = ObjectText()
@@ -102,6 +108,7 @@ extension Bridge {
         session.inFlight = [id: callID]
         guard let call = calls[callID] else { return answerLate(incoming, session, exchange, id) }
         call.rebind(to: session, id: id, exchange: exchange, incoming: incoming, head: head, now: now)
+        call.trace = trace(of: incoming)
         exchanges[exchange] = .call(call)
         if call.acceptsEventStream { call.streamAt = now + configuration.streamAfter }
         for (own, answer) in answers.sorted(by: { $0.key < $1.key }) { passOn(own, answer, session) }
@@ -154,23 +161,44 @@ extension Bridge {
     // MARK: While the client is away
 
     /// Whether the answer to a session's call has to wait for its client; then it is kept.
-    func keepsAnswer(of session: Session, _ message: ByteBuffer, _ envelope: Envelope) -> Bool {
+    mutating func keepsAnswer(of session: Session, _ message: ByteBuffer, _ envelope: Envelope) -> Bool {
         guard session.parking?.isAway == true else { return false }
         session.parking?.answer = (ByteBuffer(bytes: message.readableBytesView), envelope)
+        keepWithinBounds(session)
+        while bufferedBytes > configuration.maxBuffered, let oldest = longestAway(where: { $0.answer != nil }) {
+            close(oldest, .stateless, failure: .timeout, "too many answers wait for their clients")
+        }
         return true
+    }
+
+    /// The session whose client has been away from its parked call for longest.
+    private func longestAway(where isMeant: (Parking) -> Bool) -> Session? {
+        sessions.values.filter { $0.parking.map { $0.isAway && isMeant($0) } ?? false }
+            .min { ($0.parking?.since ?? now, $0.key.number) < ($1.parking?.since ?? now, $1.key.number) }
     }
 
     /// Ends parked calls whose clients did not come back in time.
     mutating func expireParking() {
         for session in Array(sessions.values) {
-            guard let parking = session.parking, parking.isAway else { continue }
-            let end = parking.since + configuration.clientRequestTimeout
+            guard session.parking?.isAway == true else { continue }
+            let end = parkingEnd(session)
             guard end <= now else {
                 wake(at: end)
                 continue
             }
             close(session, .stateless, failure: .timeout, "the client did not come back with its answers")
         }
+    }
+
+    /// When a parked call ends that nobody comes back to; `distantFuture` when the session's call isn't parked. One that
+    /// others wait for has less time.
+    func parkingEnd(_ session: Session) -> NIODeadline {
+        guard let parking = session.parking, parking.isAway else { return .distantFuture }
+        let end = parking.since + configuration.clientRequestTimeout
+        guard let link = session.link.flatMap({ links[$0] }), link.turns.holders.contains(session.key),
+            othersWait(for: session, link)
+        else { return end }
+        return min(end, parking.since + configuration.parkedTurnGrace)
     }
 }
 

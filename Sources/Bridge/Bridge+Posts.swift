@@ -29,6 +29,11 @@ struct Incoming {
     func token(_ member: Member) -> RequestID? { envelope[member].flatMap { RequestID(token: message.text($0)) } }
 }
 
+extension ExchangeHead {
+    /// Whether its headers say that it is of the stateless revision.
+    var isStateless: Bool { protocolVersion == Revision.stateless.rawValue }
+}
+
 extension Envelope {
     /// The method a message names; `.other` for an answer, or when the protocol has no such method.
     func method(in message: ByteBuffer) -> Method {
@@ -47,7 +52,8 @@ extension Bridge {
         } catch .batch {
             return postBatch(exchange, head: head, body: body)
         } catch {
-            return refuse(exchange, error)
+            let (failure, id, _) = error.asFailure
+            return refuse(exchange, failure, error.explanation, id: id, omitsUnknownID: head.isStateless)
         }
         incoming.contextInHeaders = head.traceContext
         guard !isStateless(incoming, head) else { return postStateless(incoming, exchange, head) }
@@ -142,6 +148,10 @@ extension Bridge {
 
     /// A JSON array: a batch, which only 2025-03-26 has. It is taken apart; no child ever sees one.
     private mutating func postBatch(_ exchange: ExchangeID, head: ExchangeHead, body: ByteBuffer) {
+        guard !head.isStateless else {
+            let message = "revision \(Revision.stateless.rawValue) has no batches; send one message per POST"
+            return refuse(exchange, .batchNotAllowed, message, omitsUnknownID: true)
+        }
         guard checkVersion(head, exchange, id: nil) else { return }
         let session: Session
         if let id = head.sessionID {
@@ -206,11 +216,12 @@ extension Bridge {
         _ failure: Failure,
         _ message: String,
         id: RequestID? = nil,
-        details: [(String, DataValue)] = []
+        details: [(String, DataValue)] = [],
+        omitsUnknownID: Bool = false
     ) {
         let reply = Reply(
             status: failure.status,
-            body: failure.response(id: id, message, details: details),
+            body: failure.response(id: id, message, details: details, omitsUnknownID: omitsUnknownID),
             retryAfter: failure.status == 503 ? 5 : nil
         )
         effects.append(.respond(exchange, reply))

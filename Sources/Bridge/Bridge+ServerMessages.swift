@@ -76,6 +76,7 @@ extension Bridge {
             link.era.answered()
             if !link.era.isOffered { effects.append(.fail(link: link.id, .handshakeFailed, detail: message)) }
         }
+        if case .own(.subscription(let uri)) = call.origin { subscriptionAnswered(uri, isHonoured: false, link) }
         if case .own(.handshake) = call.origin {
             effects.append(.fail(link: link.id, .handshakeFailed, detail: message))
         }
@@ -224,7 +225,7 @@ extension Bridge {
             )
         case .nobody:
             let active = activeSessions(on: link)
-            if active.count == 1 { return active[0] }
+            if active.count == 1, !link.servedStrangers { return active[0] }
             refuse(
                 childID,
                 method,
@@ -339,9 +340,10 @@ extension Bridge {
             for session in activeSessions(on: link) { deliver(message, to: session, stream: 0) }
             tellListeners(message, envelope, method, link)
         case .resourcesUpdated:
-            tellListeners(message, envelope, method, link)
             for session in subscribers(of: envelope[.uri].flatMap { message.string($0) } ?? "", link) {
-                deliver(message, to: session, stream: 0)
+                let id = session.listening?.id
+                let forClient = id.map { Translation.subscribed(message, envelope, method: method, to: $0) }
+                deliver(forClient ?? message, to: session, stream: 0)
             }
         case .elicitationComplete:
             guard let id = envelope[.elicitationID].flatMap({ message.string($0) }) else { return }
@@ -380,9 +382,12 @@ extension Bridge {
         let active = activeSessions(on: link)
         if link.role != .shared { return active.forEach { deliver(message, to: $0, stream: 0) } }
         switch link.turns.owner {
+        case .nobody where link.servedStrangers:
+            emit(.protocolViolation(peer: .server, kind: .ambiguousNotification, detail: method.rawValue))
         case .nobody: for session in active { deliver(message, to: session, stream: 0) }
         case .session(let key):
-            guard let session = sessions[key] else { return }
+            // The stateless revision has no notifications but those it names.
+            guard let session = sessions[key], !session.revision.isStateless else { return }
             deliver(message, to: session, stream: streamForServerMessage(to: session))
         case .ambiguous:
             emit(.protocolViolation(peer: .server, kind: .ambiguousNotification, detail: method.rawValue))
@@ -421,7 +426,7 @@ extension Bridge {
         let active = activeSessions(on: link)
         var isSafe =
             switch link.turns.owner {
-            case .nobody: true
+            case .nobody: !link.servedStrangers
             case .session(let key): active.first?.key == key
             case .ambiguous: false
             }
@@ -441,9 +446,22 @@ extension Bridge {
     /// believed when it has one client only: a URI can tell what another client works on.
     func subscribers(of uri: String, _ link: Link) -> [Session] {
         let active = activeSessions(on: link)
-        let exact = active.filter { $0.subscriptions.contains(uri) }
+        let listening = listeners(on: link)
+        let all = active + listening
+        let exact = all.filter { $0.subscriptions.contains(uri) }
         guard exact.isEmpty else { return exact }
-        let parents = active.filter { $0.subscriptions.contains { uri.hasPrefix($0) } }
-        return parents.isEmpty && active.count == 1 ? active : parents
+        let parents = all.filter { $0.subscriptions.contains { uri.isPart(of: $0) } }
+        let isAlone = active.count == 1 && listening.isEmpty && !link.servedStrangers
+        return parents.isEmpty && isAlone ? active : parents
+    }
+}
+
+extension String {
+    /// Whether this URI names a part of what another one names.
+    fileprivate func isPart(of parent: String) -> Bool {
+        guard utf8.starts(with: parent.utf8), let last = parent.utf8.last,
+            let next = utf8.dropFirst(parent.utf8.count).first
+        else { return false }
+        return "/?#".utf8.contains(last) || "/?#".utf8.contains(next)
     }
 }

@@ -17,12 +17,12 @@ extension Bridge {
         }
         // Children that are still being stopped count too: who opens and ends sessions must not outrun them.
         let children = configuration.isolation == .session ? links.count : 0
-        guard sessions.count < configuration.maxSessions, children < 2 * configuration.maxSessions + 2 else {
+        guard sessionsByID.count < configuration.maxSessions, children < 2 * configuration.maxSessions + 2 else {
             let limit = "--max-sessions \(configuration.maxSessions)"
             let message =
-                sessions.count < configuration.maxSessions
+                sessionsByID.count < configuration.maxSessions
                 ? "\(children) children are running or being stopped (\(limit)); try later"
-                : "\(sessions.count) sessions are open (\(limit)); try later"
+                : "\(sessionsByID.count) sessions are open (\(limit)); try later"
             refuse(exchange, .sessionLimit, message, id: id)
             return nil
         }
@@ -245,19 +245,22 @@ extension Bridge {
             return adjustWatch(of: link)
         }
         link.taskTokens = link.taskTokens.filter { $0.value.session != session.key }
+        if session.calledGeneration == link.generation { link.servedStrangers = true }
+        for uri in session.listening?.uris ?? [] {
+            link.subscriptions[uri]?.waiting.remove(session.key)
+            link.forgetUnwanted(uri)
+        }
+        let open = session.subscriptions.isEmpty ? [] : openSubscriptions(on: link)
         for uri in session.subscriptions.sorted() {
             link.release(uri)
-            guard link.subscriptions[uri] == nil, link.phase == .ready else { continue }
+            guard link.subscriptions[uri] == nil, !open.contains(uri), link.phase == .ready else { continue }
             _ = ask(link, .standingState, .resourcesUnsubscribe) {
                 Messages.subscription(id: $0, method: .resourcesUnsubscribe, uri: uri)
             }
         }
-        if session.logLevel != nil, let level = activeSessions(on: link).compactMap(\.logLevel).min(),
-            level != link.logLevel
-        {
-            link.logLevel = level
-            guard link.phase == .ready else { return }
-            _ = ask(link, .standingState, .loggingSetLevel) { Messages.setLevel(id: $0, level: level) }
+        if session.logLevel != nil {
+            if let level = activeSessions(on: link).compactMap(\.logLevel).min() { link.sessionsLogLevel = level }
+            followLogLevel(link)
         }
         pump(link)
     }

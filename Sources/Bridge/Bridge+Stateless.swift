@@ -10,7 +10,7 @@ import NIOCore
 extension Bridge {
     /// Whether a message is of the stateless revision, or pretends to be.
     func isStateless(_ incoming: Incoming, _ head: ExchangeHead) -> Bool {
-        head.protocolVersion == Revision.stateless.rawValue || incoming.envelope[.metaProtocolVersion] != nil
+        head.isStateless || incoming.envelope[.metaProtocolVersion] != nil
             || incoming.method == .serverDiscover
     }
 
@@ -32,10 +32,12 @@ extension Bridge {
                 .notificationReceived(peer: .client, method: incoming.method, bytes: incoming.message.readableBytes)
             )
         case .result, .error:
-            return refuse(exchange, .invalidRequest, "revision \(Revision.stateless.rawValue) has no answers of clients")
+            let message = "revision \(Revision.stateless.rawValue) has no answers of clients"
+            return refuse(exchange, .invalidRequest, message, id: id, omitsUnknownID: true)
         }
         let envelope = RequestEnvelope(at: incoming.envelope[.meta], in: incoming.message)
         if let fault = envelope.fault { return refuse(exchange, .envelopeInvalid, fault, id: id) }
+        if let fault = shapeFault(incoming) { return refuse(exchange, .envelopeInvalid, fault, id: id) }
         if let fault = headerFault(incoming, envelope, head) { return refuse(exchange, .headerMismatch, fault, id: id) }
         guard envelope.protocolVersion == Revision.stateless.rawValue else {
             return refuseRevision(envelope.protocolVersion ?? "", exchange, id)
@@ -76,10 +78,25 @@ extension Bridge {
         guard let version = head.protocolVersion else {
             return "MCP-Protocol-Version is missing; it must repeat the revision that params._meta names"
         }
-        guard version == envelope.protocolVersion else {
+        guard let stated = envelope.protocolVersion, version.utf8.elementsEqual(stated.utf8) else {
             return "MCP-Protocol-Version and params._meta name different revisions"
         }
-        return head.routing.fault(method: incoming.text(.method) ?? "", target: incoming.target)
+        let method = incoming.text(.method) ?? ""
+        return head.routing.fault(method: method, isNamed: incoming.method.takesTurns, target: incoming.target)
+    }
+
+    /// What of the parameters the proxy reads is not what it should be, in words.
+    private func shapeFault(_ incoming: Incoming) -> String? {
+        let message = incoming.message
+        let params = incoming.envelope[.params].map { members(of: $0, in: message) } ?? []
+        if params.count(where: { $0.name == "arguments" }) > 1 { return "params.arguments occurs twice" }
+        if params.contains(where: { $0.name == "requestState" && message.string($0.value) == nil }) {
+            return "params.requestState must be a string"
+        }
+        guard let token = incoming.envelope[.metaProgressToken], message.string(token) == nil,
+            RequestID(token: message.text(token)) == nil
+        else { return nil }
+        return "params._meta.progressToken must be a string or an integer"
     }
 
     /// Whether `Mcp-Param-*` repeat the arguments of a tool, as far as its schema is known.
@@ -116,14 +133,25 @@ extension Bridge {
             if link.phase == .crashLoop || link.phase == .stopping { failUnavailable(call, link) }
             return
         }
-        followLogLevel(of: session, link)
         forward(incoming, call, link)
     }
 
-    /// The child has one log level, and each request may ask for one: it is told when it has to say more.
-    private mutating func followLogLevel(of session: Session, _ link: Link) {
-        guard !link.isStateless, let wanted = session.logLevel, link.handshake?.capabilities.contains("logging") == true,
-            link.phase == .ready, wanted < link.logLevel ?? .emergency || link.logLevel == nil
+    /// The child has one log level: the most verbose that a session or a running request wants, and when none does, what
+    /// the last session wanted.
+    func wantedLogLevel(_ link: Link) -> LogLevel? {
+        [link.sessionsLogLevel, passingLogLevel(link)].compactMap(\.self).min()
+    }
+
+    /// The most verbose level that running requests of the stateless revision want.
+    func passingLogLevel(_ link: Link) -> LogLevel? {
+        let passing = sessions.values.filter { $0.isEphemeral && $0.link == link.id && $0.logLevel != nil }
+        return passing.filter { $0.inFlight.values.contains { calls[$0]?.phase == .sent } }.compactMap(\.logLevel).min()
+    }
+
+    /// Tells the child its log level when another one is wanted. One that no session ever set can't be restored.
+    mutating func followLogLevel(_ link: Link) {
+        guard !link.isStateless, link.phase == .ready, link.handshake?.capabilities.contains("logging") == true,
+            let wanted = wantedLogLevel(link), wanted != link.logLevel
         else { return }
         link.logLevel = wanted
         _ = ask(link, .standingState, .loggingSetLevel) { Messages.setLevel(id: $0, level: wanted) }
@@ -158,6 +186,9 @@ extension Bridge {
     ) {
         guard let range = envelope[.id], let server = link.handshake?.server else { return }
         guard envelope.kind == .error else {
+            guard envelope[.result].map({ message.isObject($0) }) == true else {
+                return fail(call, .upstreamAnswerInvalid, "the MCP server's answer is not a valid message: no object as result")
+            }
             let isToolError = envelope[.resultIsError].map { message.text($0) == "true" } ?? false
             let own = Translation.stateless(result: message, envelope, method: call.method, server: server)
             let idRange = (try? Envelope.scan(own))?[.id] ?? range
@@ -166,6 +197,16 @@ extension Bridge {
         }
         let code = envelope[.errorCode].flatMap { message.integer($0) } ?? 0
         switch Translation.stateless(error: message, envelope, code: code, target: call.target) {
+        case .inputRequired where !call.method.takesTurns:
+            let forClient = Translation.error(message, envelope, id: id, code: -32603, data: nil)
+            answer(call, with: forClient, outcome: .init(errorCode: code), errorCode: -32603, isFromChild: true)
+        case .inputRequired where call.session?.capabilities.contains(.elicitationURL) != true:
+            fail(
+                call,
+                .capabilityMissing,
+                "the call needs a page to be visited first: declare the capability elicitation with the mode url",
+                details: [("requiredCapabilities", .json(#"{"elicitation":{"url":{}}}"#))]
+            )
         case .inputRequired(let result):
             let forClient = ByteBuffer(string: #"{"jsonrpc":"2.0","id":\#(id.token),"result":\#(result)}"#)
             answer(call, with: forClient, outcome: .inputRequired, isFromChild: true)
@@ -201,8 +242,12 @@ extension Bridge {
     /// could be meant.
     func logReader(on link: Link) -> Session? {
         let running = sessions.values.filter { $0.link == link.id && $0.isEphemeral && !$0.inFlight.isEmpty }
-        guard running.count == 1, running[0].revision.isStateless, running[0].logLevel != nil else { return nil }
-        return running[0]
+        guard running.count == 1, running[0].revision.isStateless, running[0].logLevel != nil,
+            let call = running[0].inFlight.values.first.flatMap({ calls[$0] }),
+            link.turns.owner == (call.mayAsk ? .session(running[0].key) : .nobody)
+        else { return nil }
+        // A child may still work on what its client has given up.
+        return calls.values.contains { $0.link == link.id && !$0.isLive } ? nil : running[0]
     }
 }
 

@@ -75,9 +75,9 @@ extension Bridge {
             pingExpired(link)
         case .own(.standingState), .own(.listen):
             calls[call.id] = nil
-        case .own(.subscription(let session, let uri)):
+        case .own(.subscription(let uri)):
             calls[call.id] = nil
-            subscriptionAnswered(session, uri: uri, isHonoured: false, link)
+            subscriptionAnswered(uri, isHonoured: false, link)
         case .client(let session, _):
             expire(call, session, link)
         }

@@ -20,6 +20,8 @@ extension Bridge {
         link.blockedSince = nil
         link.wasReady = false
         link.unconfirmedBytes = 0
+        link.servedStrangers = false
+        link.parameterHeaders.removeAll()
         link.phase = .starting
         beginHandshake(link)
     }
@@ -83,6 +85,7 @@ extension Bridge {
         link.turns.childDied()
         link.lingering = 0
         link.taskTokens.removeAll()
+        link.loseAskedSubscriptions()
         link.ping = nil
         // The next process may give the same ids to others.
         for session in sessions.values where session.link == link.id {
@@ -217,8 +220,8 @@ extension Bridge {
             link.ping = nil
             emit(.upstreamProbed(link: link.id, answeredAfter: now - call.arrived))
         }
-        if case .own(.subscription(let session, let uri)) = call.origin {
-            subscriptionAnswered(session, uri: uri, isHonoured: envelope.kind == .result, link)
+        if case .own(.subscription(let uri)) = call.origin {
+            subscriptionAnswered(uri, isHonoured: envelope.kind == .result, link)
         }
         switch call.origin {
         case .own(.listen(let session)): listenEnded(session, message, envelope, link)
@@ -239,6 +242,7 @@ extension Bridge {
         }
         if let old, old.revision != new.revision || !old.capabilities.isKept(by: new.capabilities) {
             link.logLevel = nil
+            link.sessionsLogLevel = nil
             let isOtherwise = old.revision.isStateless != new.revision.isStateless
             for session in Array(sessions.values) where session.link == link.id {
                 // What a request stands for that is in the other kind of words already, nobody can tell any more.
@@ -251,6 +255,7 @@ extension Bridge {
                         ? "the MCP server changed; try again" : "the MCP server changed; initialize again"
                 )
             }
+            endListening(on: link)
         } else if old != nil {
             replay(link, new)
         }
@@ -283,6 +288,7 @@ extension Bridge {
 
     /// Tells a new process what its predecessor knew, and the clients what may have changed meanwhile.
     private mutating func replay(_ link: Link, _ handshake: Link.Handshake) {
+        link.logLevel = wantedLogLevel(link)
         if !link.isStateless, let level = link.logLevel, handshake.capabilities.contains("logging") {
             _ = ask(link, .standingState, .loggingSetLevel) { Messages.setLevel(id: $0, level: level) }
         }

@@ -41,15 +41,11 @@ extension Bridge {
             return fail(call, .subscriptionLimit, "a session may subscribe to \(limits); unsubscribe from some")
         }
         guard link.watch.current?.wanted.uris.contains(uri) != true else {
-            hold(uri, session, link)
+            link.hold(uri, session)
             return answer(call, with: Messages.emptyResult(id: id), outcome: .ok)
         }
         call.aftermath = .subscribe(uri: uri)
         adjustWatch(of: link)
-    }
-
-    private func hold(_ uri: String, _ session: Session, _ link: Link) {
-        if session.subscriptions.insert(uri).inserted { link.subscriptions[uri, default: 0] += 1 }
     }
 
     /// The calls that wait for the child to acknowledge a subscription, oldest first.
@@ -107,7 +103,7 @@ extension Bridge {
         for (call, uri) in waiting {
             guard case .client(let session, let id) = call.origin else { continue }
             if honoured.uris.contains(uri) {
-                hold(uri, session, link)
+                link.hold(uri, session)
                 answer(call, with: Messages.emptyResult(id: id), outcome: .ok)
             } else {
                 let message = "the MCP server does not tell of changes of this resource"
@@ -178,7 +174,7 @@ extension Bridge {
             let plain = Translation.unsubscribed(message, envelope)
             let uri = method == .resourcesUpdated ? envelope[.uri].flatMap { message.string($0) } ?? "" : nil
             let receivers = uri.map { subscribers(of: $0, link) } ?? activeSessions(on: link)
-            for session in receivers { deliver(plain, to: session, stream: 0) }
+            for session in receivers where session.listening == nil { deliver(plain, to: session, stream: 0) }
         default:
             emit(.protocolViolation(peer: .server, kind: .unmatchedID, detail: "\(method.rawValue) names no subscription"))
         }

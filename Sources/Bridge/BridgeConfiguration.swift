@@ -68,6 +68,8 @@ package struct BridgeConfiguration: Sendable {
     package var pingTimeout = TimeAmount.milliseconds(10_000)
     /// How long a cancelled call that the child never answers keeps the turn of its session.
     package var abandonedTurnGrace = TimeAmount.milliseconds(30_000)
+    /// How long a parked call keeps the turn while its client is away and calls of other clients wait for it.
+    package var parkedTurnGrace = TimeAmount.milliseconds(30_000)
 
     /// Keep events, so that a client can come back to a broken stream.
     package var eventStore = true

@@ -35,8 +35,8 @@ final class Call {
         case ping
         /// Standing state told to a new process, or taken back when its last session ends.
         case standingState
-        /// The subscription of a client that listens.
-        case subscription(SessionKey, uri: String)
+        /// A subscription for clients that listen.
+        case subscription(uri: String)
         /// What a client of the stateless revision listens to, passed on to a child that knows it.
         case listen(SessionKey)
         /// What the proxy listens to for its clients with a handshake.

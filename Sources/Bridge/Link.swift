@@ -46,6 +46,16 @@ final class Link {
         var server: Translation.Server
     }
 
+    /// Who wants to be told of changes of one resource.
+    struct Subscription {
+        /// Sessions that are told.
+        var holders = 0
+        /// Clients that listen and wait for the child's answer.
+        var waiting: Set<SessionKey> = []
+        /// The proxy has asked the child for it and waits.
+        var isAsked = false
+    }
+
     let id: Int
     var role: Role
     var phase = Phase.starting
@@ -89,11 +99,21 @@ final class Link {
     var parameterHeaders: [String: ParameterHeaders] = [:]
 
     var turns = Turns()
+    /// Whether this process had a call of somebody who has no session now: then what it says outside of all calls may be
+    /// about that, and is for nobody else.
+    var servedStrangers = false
     /// The child's requests that a client has been asked, by the child's id.
     var serverRequests: [RequestID: Int] = [:]
+    /// What the child was last told to log.
     var logLevel: LogLevel?
-    /// How many sessions subscribed to a resource.
-    var subscriptions: [String: Int] = [:]
+    /// The most verbose that sessions want, or wanted when there were any.
+    var sessionsLogLevel: LogLevel?
+    /// The resources that sessions want to be told of.
+    var subscriptions: [String: Subscription] = [:]
+    /// Those the child has not been asked for yet; some may be wanted no more.
+    var subscriptionQueue = CircularBuffer<String>()
+    /// How many it has been asked for and has not answered.
+    var askedSubscriptions = 0
     /// What a child of the stateless revision is listened to for, on behalf of clients with a handshake.
     var watch = Watch()
     /// Tools whose `structuredContent` clients with a handshake get in a wrapping.

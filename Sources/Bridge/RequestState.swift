@@ -83,11 +83,30 @@ struct RequestContext: Equatable {
         add(credentials ?? "")
         add(incoming.text(.method) ?? "")
         let params = incoming.envelope[.params].map { members(of: $0, in: incoming.message) } ?? []
-        for member in params where !["_meta", "inputResponses", "requestState"].contains(member.name) {
+        for member in params.sorted(by: { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) })
+        where !["_meta", "inputResponses", "requestState"].contains(member.name) {
             add(member.name)
-            add(incoming.message.text(member.value))
+            add(Self.canonical(member.value, in: incoming.message))
         }
         bytes = Array(hash.finalize())
+    }
+
+    /// A JSON value in one form, however it was written: without white space, members sorted by name, strings without
+    /// escapes they don't need. Clients may write the same call anew.
+    private static func canonical(_ range: ByteRange, in message: ByteBuffer, depth: Int = 0) -> String {
+        if let string = message.string(range) { return Messages.quoted(string) }
+        let token = message.text(range)
+        // Deeper than arguments are; each level is read once more.
+        guard depth < 32 else { return token }
+        if token.hasPrefix("{") {
+            var object = ObjectText()
+            for member in members(of: range, in: message).sorted(by: { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }) {
+                object.add(member.name, canonical(member.value, in: message, depth: depth + 1))
+            }
+            return object.text
+        }
+        guard token.hasPrefix("[") else { return token }
+        return "[" + elements(of: range, in: message).map { canonical($0, in: message, depth: depth + 1) }.joined(separator: ",") + "]"
     }
 }
 

@@ -49,6 +49,8 @@ final class Session {
     /// Its unanswered requests by the client's id.
     var inFlight: [RequestID: CallID] = [:]
     var requestCount = 0
+    /// The process its newest call went to.
+    var calledGeneration: Int?
     var lastActivity: NIODeadline
     var logLevel: LogLevel?
     var subscriptions: Set<String> = []
@@ -106,13 +108,14 @@ final class Session {
         return String(repeating: "0", count: max(0, 16 - hash.count)) + hash
     }
 
-    var bufferedBytes: Int { (store?.bytes ?? 0) + backlogBytes }
+    var bufferedBytes: Int { (store?.bytes ?? 0) + backlogBytes + (parking?.answer?.message.readableBytes ?? 0) }
 
     /// Lets go of everything but what a call that still runs must know of it.
     func clear() {
         store = nil
         backlog.removeAll()
         backlogBytes = 0
+        parking?.answer = nil
         subscriptions.removeAll()
         tasks.removeAll()
         elicitations.removeAll()

@@ -23,6 +23,8 @@ enum Translation {
         for member in members(of: params, in: message) {
             switch member.name {
             case "inputResponses", "requestState": continue
+            // Tasks are an extension in the stateless revision: who asks for one by this name gets a plain result.
+            case "task" where method != .other: continue
             case "_meta":
                 var meta = ObjectText()
                 for key in members(of: member.value, in: message) where !MetaKey.ofRequests.contains(key.name) {
@@ -43,11 +45,36 @@ enum Translation {
 
     /// A result with what the stateless revision wants in it.
     static func stateless(result message: ByteBuffer, _ envelope: Envelope, method: Method, server: Server) -> ByteBuffer {
-        if method == .toolsList, let plain = withoutExecution(message, envelope) {
-            guard let envelope = try? Envelope.scan(plain) else { return plain }
-            return decorated(plain, envelope, method, server)
+        var message = message
+        var envelope = envelope
+        for repair in [withoutExecution, withoutMisfits] {
+            guard let repaired = repair(message, envelope, method), let scanned = try? Envelope.scan(repaired) else {
+                continue
+            }
+            (message, envelope) = (repaired, scanned)
         }
         return decorated(message, envelope, method, server)
+    }
+
+    /// A result without what stands under a name of the stateless revision and can't mean the same; nil when it has
+    /// nothing of the kind.
+    private static func withoutMisfits(_ message: ByteBuffer, _ envelope: Envelope, _ method: Method) -> ByteBuffer? {
+        guard let result = envelope[.result] else { return nil }
+        let present = members(of: result, in: message)
+        let fitting = present.filter { member in
+            switch member.name {
+            case "resultType": message.string(member.value) == "complete"
+            case "_meta": message.isObject(member.value)
+            case "ttlMs" where method.isCacheable: message.integer(member.value).map { $0 >= 0 } ?? false
+            case "cacheScope" where method.isCacheable:
+                ["public", "private"].contains(message.string(member.value))
+            default: true
+            }
+        }
+        guard fitting.count < present.count else { return nil }
+        var object = ObjectText()
+        for member in fitting { object.add(member.name, message.text(member.value)) }
+        return message.splicing(.init(result, object.text), newline: false)
     }
 
     private static func decorated(
@@ -69,7 +96,7 @@ enum Translation {
         let meta = present.last { $0.name == "_meta" }
         if meta == nil { added.add("_meta", #"{"\#(MetaKey.serverInfo)":\#(server.info)}"#) }
         return message.splicing(
-            .insertion(of: added.members, into: result, isEmpty: present.isEmpty),
+            .insertion(of: added.members, into: result, of: message, isEmpty: present.isEmpty),
             meta.flatMap { serverInfoInsertion($0.value, message, server) },
             newline: false
         )
@@ -77,15 +104,14 @@ enum Translation {
 
     private static func serverInfoInsertion(_ meta: ByteRange, _ message: ByteBuffer, _ server: Server) -> Edit? {
         let present = members(of: meta, in: message)
-        guard message.text(meta).hasPrefix("{"), !present.contains(where: { $0.name == MetaKey.serverInfo }) else {
-            return nil
-        }
-        return .insertion(of: #""\#(MetaKey.serverInfo)":\#(server.info)"#, into: meta, isEmpty: present.isEmpty)
+        guard !present.contains(where: { $0.name == MetaKey.serverInfo }) else { return nil }
+        let member = #""\#(MetaKey.serverInfo)":\#(server.info)"#
+        return .insertion(of: member, into: meta, of: message, isEmpty: present.isEmpty)
     }
 
     /// A list of tools without `execution`, which the stateless revision has no more; nil when no tool has it.
-    private static func withoutExecution(_ message: ByteBuffer, _ envelope: Envelope) -> ByteBuffer? {
-        guard let result = envelope[.result],
+    private static func withoutExecution(_ message: ByteBuffer, _ envelope: Envelope, _ method: Method) -> ByteBuffer? {
+        guard method == .toolsList, let result = envelope[.result],
             let tools = members(of: result, in: message).first(where: { $0.name == "tools" })
         else { return nil }
         var isChanged = false
@@ -122,14 +148,16 @@ enum Translation {
     /// A notification with the id of the subscription it belongs to.
     static func subscribed(_ message: ByteBuffer, _ envelope: Envelope, method: Method, to id: RequestID) -> ByteBuffer {
         let member = #""\#(MetaKey.subscriptionID)":\#(id.token)"#
-        if let meta = envelope[.meta], message.text(meta).hasPrefix("{") {
+        if let meta = envelope[.meta], message.isObject(meta) {
             let isEmpty = members(of: meta, in: message).isEmpty
-            return message.splicing(.insertion(of: member, into: meta, isEmpty: isEmpty), newline: false)
+            return message.splicing(.insertion(of: member, into: meta, of: message, isEmpty: isEmpty), newline: false)
         }
-        if let params = envelope[.params], message.text(params).hasPrefix("{") {
+        if let params = envelope[.params], message.isObject(params), envelope[.meta] == nil {
             let isEmpty = members(of: params, in: message).isEmpty
-            return message.splicing(.insertion(of: #""_meta":{\#(member)}"#, into: params, isEmpty: isEmpty), newline: false)
+            let edit = Edit.insertion(of: #""_meta":{\#(member)}"#, into: params, of: message, isEmpty: isEmpty)
+            return message.splicing(edit, newline: false)
         }
+        if let meta = envelope[.meta] { return message.splicing(.init(meta, "{\(member)}"), newline: false) }
         return Messages.notification(method, params: #"{"_meta":{\#(member)}}"#)
     }
 }
@@ -145,9 +173,9 @@ extension Method {
 }
 
 extension Edit {
-    /// Puts members at the beginning of an object.
-    static func insertion(of members: String, into object: ByteRange, isEmpty: Bool) -> Edit? {
-        guard !members.isEmpty else { return nil }
+    /// Puts members at the beginning of an object; nil when the range is none.
+    static func insertion(of members: String, into object: ByteRange, of message: ByteBuffer, isEmpty: Bool) -> Edit? {
+        guard !members.isEmpty, message.isObject(object) else { return nil }
         let start = Int(object.lowerBound) + 1
         return Edit(ByteRange(start, start), isEmpty ? members : members + ",")
     }
@@ -214,7 +242,9 @@ extension Translation {
         for (index, elicitation) in elements(of: list.value, in: message).enumerated() {
             var params = ObjectText()
             params.add("mode", #""url""#)
-            for member in members(of: elicitation, in: message) where member.name == "url" || member.name == "message" {
+            let present = members(of: elicitation, in: message)
+            guard present.contains(where: { $0.name == "url" && message.string($0.value) != nil }) else { continue }
+            for member in present where member.name == "url" || member.name == "message" {
                 params.add(member.name, message.text(member.value))
             }
             requests.add("url\(index + 1)", #"{"method":"elicitation/create","params":\#(params.text)}"#)

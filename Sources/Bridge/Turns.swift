@@ -33,6 +33,9 @@ struct Turns: Equatable {
         return running.count == 1 ? .session(first.key) : .ambiguous
     }
 
+    /// Those whose calls hold up the calls of others.
+    var holders: [SessionKey] { areTaken ? running.filter { $0.value.holding > 0 }.map(\.key) : [] }
+
     mutating func takeTurns() { areTaken = true }
 
     /// Whether a call of `session` may go to the child now.

@@ -43,8 +43,16 @@ struct RequestHeaders {
 
     init(_ headers: HTTPHeaders) {
         for (name, value) in headers {
-            self.take(name, value)
+            self.take(name, Self.trimmed(value))
         }
+    }
+
+    /// White space behind a value is no part of it (RFC 9110, 5.5), and the parser leaves it there.
+    private static func trimmed(_ value: String) -> String {
+        func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        guard let last = value.utf8.last, isSpace(last) else { return value }
+        let end = value.utf8.lastIndex { !isSpace($0) }.map { value.utf8.index(after: $0) }
+        return String(value[..<(end ?? value.startIndex)])
     }
 
     private mutating func take(_ name: String, _ value: String) {

@@ -30,6 +30,11 @@ extension ByteBuffer {
         getString(at: readerIndex + Int(range.lowerBound), length: range.count) ?? ""
     }
 
+    /// Whether the token of a range is an object.
+    package func isObject(_ range: ByteRange) -> Bool {
+        range.count > 0 && getInteger(at: readerIndex + Int(range.lowerBound)) == ASCII.openBrace
+    }
+
     /// The content of a JSON string, escapes resolved; nil when the token is no string.
     ///
     /// An escape that names a lone surrogate reads as U+FFFD.

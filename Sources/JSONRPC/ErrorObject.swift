@@ -17,17 +17,21 @@ package enum DataValue: Sendable, Equatable {
 package enum ErrorObject {
     /// The complete error response, without a line break at the end.
     ///
-    /// The id is null when there is none. `data` becomes an object with those members in that order, and is left out
+    /// The id is null when there is none, or left out. `data` becomes an object with those members in that order, and is left out
     /// when empty.
     package static func response(
         id: RequestID?,
         code: Int,
         message: String,
-        data: [(String, DataValue)] = []
+        data: [(String, DataValue)] = [],
+        omitsUnknownID: Bool = false
     ) -> ByteBuffer {
         var buffer = ByteBufferAllocator().buffer(capacity: 128 + message.utf8.count)
-        buffer.writeStaticString(#"{"jsonrpc":"2.0","id":"#)
-        buffer.writeString(id?.token ?? "null")
+        buffer.writeStaticString(#"{"jsonrpc":"2.0""#)
+        if id != nil || !omitsUnknownID {
+            buffer.writeStaticString(#","id":"#)
+            buffer.writeString(id?.token ?? "null")
+        }
         buffer.writeStaticString(#","error":{"code":"#)
         buffer.writeString(String(code))
         buffer.writeStaticString(#","message":"#)

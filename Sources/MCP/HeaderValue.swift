@@ -13,18 +13,22 @@ package enum HeaderValue {
 
     /// The text a header value stands for; nil when it looks encoded and is not, or not in the one canonical way.
     package static func decode(_ value: String) -> String? {
-        guard value.hasPrefix(prefix), value.hasSuffix(suffix), value.utf8.count >= prefix.utf8.count + suffix.utf8.count
-        else { return value }
-        let coded = value.dropFirst(prefix.count).dropLast(suffix.count)
-        return Base64.decode(coded.utf8).flatMap { String(validating: $0, as: UTF8.self) }
+        guard isEncoded(value) else { return value }
+        let coded = value.utf8.dropFirst(prefix.utf8.count).dropLast(suffix.utf8.count)
+        return Base64.decode(coded).flatMap { String(validating: $0, as: UTF8.self) }
+    }
+
+    private static func isEncoded(_ text: String) -> Bool {
+        let bytes = text.utf8
+        return bytes.count >= prefix.utf8.count + suffix.utf8.count && bytes.starts(with: prefix.utf8)
+            && bytes.suffix(suffix.utf8.count).elementsEqual(suffix.utf8)
     }
 
     /// Visible ASCII with spaces and tabs inside only, and not what would be read as encoded.
     private static func isPlain(_ text: String) -> Bool {
         guard let first = text.utf8.first, let last = text.utf8.last else { return false }
         let edges = first != 0x20 && first != 0x09 && last != 0x20 && last != 0x09
-        let isEncoded = text.hasPrefix(prefix) && text.hasSuffix(suffix)
-        return edges && !isEncoded && text.utf8.allSatisfy { (0x20...0x7e).contains($0) || $0 == 0x09 }
+        return edges && !isEncoded(text) && text.utf8.allSatisfy { (0x20...0x7e).contains($0) || $0 == 0x09 }
     }
 }
 

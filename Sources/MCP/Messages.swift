@@ -90,16 +90,19 @@ extension Failure {
     ///   - id: The request's id, nil when it could not be read.
     ///   - message: What happened, with which value, and what to do.
     ///   - details: Further members of `data`.
+    ///   - omitsUnknownID: Leaves an unknown id out instead of writing null: so the stateless revision has it.
     package func response(
         id: RequestID?,
         _ message: String,
-        details: [(String, DataValue)] = []
+        details: [(String, DataValue)] = [],
+        omitsUnknownID: Bool = false
     ) -> ByteBuffer {
         ErrorObject.response(
             id: id,
             code: code,
             message: message,
-            data: [("reason", .string(rawValue))] + details
+            data: [("reason", .string(rawValue))] + details,
+            omitsUnknownID: omitsUnknownID
         )
     }
 }

@@ -65,10 +65,24 @@ package struct ParameterHeaders: Sendable, Equatable {
 
     /// Strings and booleans verbatim, integers by their value: 42.0 is 42.
     private func matches(_ text: String, _ argument: ByteRange, in message: ByteBuffer) -> Bool {
-        if let string = message.string(argument) { return text == string }
+        if let string = message.string(argument) { return text.utf8.elementsEqual(string.utf8) }
         let token = message.text(argument)
-        if text == token { return true }
-        guard let left = Double(text), let right = Double(token) else { return false }
+        if text.utf8.elementsEqual(token.utf8) { return true }
+        guard let left = integer(text), let right = integer(token) else { return false }
         return left == right
+    }
+
+    /// The digits of an integer, which may have a fraction of zeros; nil when the text is none.
+    private func integer(_ text: String) -> String? {
+        let isNegative = text.hasPrefix("-")
+        let parts = text.dropFirst(isNegative ? 1 : 0).split(separator: ".", omittingEmptySubsequences: false)
+        let digits = parts[0].utf8
+        guard parts.count <= 2, !digits.isEmpty, digits.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
+            digits.count == 1 || digits.first != UInt8(ascii: "0")
+        else { return nil }
+        if parts.count == 2 {
+            guard !parts[1].isEmpty, parts[1].utf8.allSatisfy({ $0 == UInt8(ascii: "0") }) else { return nil }
+        }
+        return (isNegative && parts[0] != "0" ? "-" : "") + parts[0]
     }
 }

@@ -18,14 +18,16 @@ package struct RoutingHeaders: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - method: The body's method.
-    ///   - target: What `Mcp-Name` must name: `params.name` or `params.uri`; nil for a method without.
-    package func fault(method: String, target: String?) -> String? {
+    ///   - isNamed: Whether requests of this method name something.
+    ///   - target: What `Mcp-Name` must name: `params.name` or `params.uri`; nil when the body has none.
+    package func fault(method: String, isNamed: Bool, target: String?) -> String? {
         if let duplicate { return "\(duplicate) was sent twice" }
         guard let stated = self.method else { return "Mcp-Method is missing; it must repeat the body's method" }
-        guard stated == method else { return "Mcp-Method does not name the body's method" }
-        guard let target else { return nil }
+        guard stated.utf8.elementsEqual(method.utf8) else { return "Mcp-Method does not name the body's method" }
+        guard let target else { return isNamed && name != nil ? "Mcp-Name names what the body does not" : nil }
         guard let name else { return "Mcp-Name is missing; it must repeat what the body names" }
         guard let decoded = HeaderValue.decode(name) else { return "Mcp-Name is not properly encoded" }
-        return decoded == target ? nil : "Mcp-Name does not name what the body names"
+        // Byte by byte: to Swift, two ways to write an accent are the same text.
+        return decoded.utf8.elementsEqual(target.utf8) ? nil : "Mcp-Name does not name what the body names"
     }
 }

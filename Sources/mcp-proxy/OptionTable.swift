@@ -432,7 +432,6 @@ extension Option {
         "transport": "use --server stream or --server sse",
         "tunnel": "open a tunnel with a program of its own, such as ssh -R",
         "tunnel-subdomain": "open a tunnel with a program of its own, such as ssh -R",
-        "upstream-protocol": "leave it out, the revision of the protocol is agreed with the child",
     ]
 
     /// The error for `spelling` if `name` (any case) is an option of another proxy.

@@ -71,6 +71,117 @@ struct ListeningTests {
         #expect(!world.ended.contains(exchange))
     }
 
+    @Test("who comes while the child is being asked for one that went shares its answer")
+    func sharedAnswer() throws {
+        let world = World.ready()
+        world.goAway(world.post(listen(#"{"resourceSubscriptions":["file:///a"]}"#)))
+        let ask = try #require(world.sent().first)
+        let exchange = world.post(listen(#"{"resourceSubscriptions":["file:///a"]}"#))
+        #expect(world.sent().isEmpty)
+        world.childSays(result(ask.id))
+        #expect(world.sent().isEmpty, "the other wants it still")
+        #expect(world.messages(exchange).first?.contains("file:///a") == true)
+        world.goAway(exchange)
+        #expect(world.sent().map(\.method) == ["resources/unsubscribe"])
+    }
+
+    @Test("a session that is subscribing, and one that unsubscribes, leave each other what they have")
+    func besideSessions() throws {
+        let world = World.ready()
+        let session = try world.openSession()
+        let exchange = world.post(listen(#"{"resourceSubscriptions":["file:///a"]}"#))
+        let ask = try #require(world.sent().first)
+        world.post(#"{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"file:///a"}}"#, session: session)
+        let own = try #require(world.sent().first)
+        world.childSays(result(ask.id))
+        world.goAway(exchange)
+        #expect(world.sent().isEmpty, "the session's own is under way")
+        world.childSays(result(own.id))
+        let later = world.post(listen(#"{"resourceSubscriptions":["file:///a"]}"#))
+        #expect(world.messages(later).count == 1)
+        world.post(#"{"jsonrpc":"2.0","id":2,"method":"resources/unsubscribe","params":{"uri":"file:///a"}}"#, session: session)
+        #expect(world.sent().isEmpty)
+    }
+
+    @Test("a child that came back as another ends it, and who waits is told what the new one can")
+    func changedChild() throws {
+        let world = World.ready()
+        let exchange = world.post(listen(#"{"toolsListChanged":true,"resourceSubscriptions":["file:///a"]}"#))
+        world.childSays(result(try #require(world.sent().first).id))
+        let waiting = world.post(listen(#"{"toolsListChanged":true,"resourceSubscriptions":["file:///b"]}"#, id: "9"))
+        _ = world.sent()
+        world.childExits()
+        world.childBecomesReady(capabilities: #"{"tools":{}}"#)
+        #expect(world.ended.contains(exchange))
+        #expect(world.messages(exchange).last?.contains(#""result":{"resultType":"complete""#) == true)
+        #expect(world.messages(waiting).last?.contains(#""notifications":{}"#) == true)
+        #expect(!world.sent().contains { $0.method == "resources/subscribe" })
+    }
+
+    @Test("a restart while the child is being asked asks anew")
+    func restartWhileAsked() throws {
+        let world = World.ready()
+        let exchange = world.post(listen(#"{"resourceSubscriptions":["file:///a"]}"#))
+        _ = world.sent()
+        world.childExits()
+        world.childStarts()
+        world.childSays(World.handshake(id: try #require(world.sent().last).id))
+        let ask = try #require(world.sent().last)
+        #expect(ask.method == "resources/subscribe")
+        world.childSays(result(ask.id))
+        #expect(world.messages(exchange).first?.contains("file:///a") == true)
+    }
+
+    @Test("the child is asked for some at a time, and never for those whose client is gone")
+    func bounded() throws {
+        let world = World.ready()
+        let uris = (0..<100).map { #""file:///\#($0)""# }.joined(separator: ",")
+        let exchange = world.post(listen(#"{"resourceSubscriptions":[\#(uris)]}"#))
+        let first = world.sent()
+        #expect(first.count == Link.maxAskedSubscriptions)
+        world.childSays(result(try #require(first.first).id))
+        #expect(world.sent().count == 1)
+        world.goAway(exchange)
+        world.childSays(result(first[1].id))
+        #expect(!world.sent().contains { $0.method == "resources/subscribe" })
+    }
+
+    @Test(
+        "what is too much is refused",
+        arguments: [
+            (0..<101).map { #""u:\#($0)""# }.joined(separator: ","),
+            (0..<10).map { #""u:\#($0)\#(String(repeating: "x", count: 8000))""# }.joined(separator: ","),
+        ]
+    )
+    func tooMuch(uris: String) {
+        let world = World.ready()
+        let exchange = world.post(listen(#"{"resourceSubscriptions":[\#(uris)]}"#))
+        #expect(world.body(exchange)?.contains("subscription_limit") == true)
+    }
+
+    @Test("a list of URIs has nothing else in it", arguments: [#"[""]"#, "[5]", #""file:///a""#])
+    func noURIs(value: String) {
+        #expect(World.ready().status(listen(#"{"resourceSubscriptions":\#(value)}"#)) == 400)
+    }
+
+    @Test("who holds a resource is told before those who hold one it is a part of, which ends at a boundary")
+    func parts() throws {
+        let world = World.ready()
+        let one = world.post(listen(#"{"resourceSubscriptions":["x://a/1"]}"#))
+        let ten = world.post(listen(#"{"resourceSubscriptions":["x://a/10"]}"#))
+        let all = world.post(listen(#"{"resourceSubscriptions":["x://a"]}"#))
+        for line in world.sent() { world.childSays(result(line.id)) }
+        func update(_ uri: String) {
+            world.childSays(#"{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"\#(uri)"}}"#)
+        }
+        update("x://a/10")
+        #expect([one, ten, all].map { world.messages($0).count } == [1, 2, 1])
+        update("x://a/1?q")
+        #expect([one, ten, all].map { world.messages($0).count } == [2, 2, 2])
+        update("x://ab")
+        #expect([one, ten, all].map { world.messages($0).count } == [2, 2, 2])
+    }
+
     @Test("the proxy's end ends it with a result")
     func end() {
         let world = World.ready()

@@ -10,7 +10,9 @@ import Testing
 
 @Suite("Clients with a handshake, in front of a child without one")
 struct OlderClientTests {
-    private let world = World.modern(capabilities: #"{"tools":{"listChanged":true},"resources":{"subscribe":true},"extensions":{"x":{}}}"#)
+    private static let capabilities =
+        #"{"tools":{"listChanged":true},"resources":{"subscribe":true},"extensions":{"x":{}}}"#
+    private let world = World.modern(capabilities: Self.capabilities)
 
     /// A session whose standing listen the child has acknowledged.
     private func session(_ revision: String = "2025-11-25") throws -> String {
@@ -169,7 +171,7 @@ struct OlderClientTests {
         world.childExits()
         let question = try #require(world.messages(exchange).first)
         world.post(result(question.id, #"{"action":"decline"}"#), session: session)
-        world.modernChildStarts(capabilities: #"{"tools":{"listChanged":true},"resources":{"subscribe":true}}"#)
+        world.modernChildStarts(capabilities: Self.capabilities)
         #expect(world.sent().contains { $0.contains(#""inputResponses":{"a":{"action":"decline"}}"#) })
     }
 
@@ -286,7 +288,7 @@ struct OlderClientTests {
         acknowledge(try #require(world.sent().first))
         #expect(world.body(subscribe)?.text == result("4"))
         world.childExits()
-        world.modernChildStarts(capabilities: #"{"tools":{"listChanged":true},"resources":{"subscribe":true}}"#)
+        world.modernChildStarts(capabilities: Self.capabilities)
         #expect(world.messages(stream).map(\.method) == ["notifications/tools/list_changed", "notifications/resources/updated"])
         #expect(world.sent().map(\.method) == ["subscriptions/listen"])
     }

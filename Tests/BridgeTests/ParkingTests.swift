@@ -146,6 +146,126 @@ struct ParkingTests {
         #expect(world.sessionCount == 0)
     }
 
+    @Test("one whose client stays away gives way to a call of another that waits for its turn")
+    func givesWay() throws {
+        let world = World.ready()
+        world.post(StatelessRequest(id: "90"))
+        world.post(StatelessRequest(id: "91"))
+        let early = world.sent()
+        world.childSays(elicit("1"))
+        for call in early { world.childSays(result(call.id)) }
+        _ = world.sent()
+
+        let parked = try park(world, question: "10")
+        world.pass(.seconds(40))
+        #expect(world.sent().isEmpty, "nobody waits")
+        world.post(StatelessRequest(id: "92"))
+        world.pass(.zero)
+        let lines = world.sent()
+        #expect(lines.contains { $0.id == "10" && $0.errorCode != nil })
+        #expect(lines.contains { $0.method == "notifications/cancelled" })
+        #expect(world.status(retry(parked)) == 400)
+        world.childSays(result(parked.call.id))
+        #expect(world.sent().last?.method == "tools/call")
+    }
+
+    @Test("answers kept for clients that are away count as kept, and the oldest goes first")
+    func keptAnswers() throws {
+        let world = World.ready { $0.maxBuffered = 3000 }
+        let text = #"{"content":["\#(String(repeating: "x", count: 2000))"]}"#
+        let first = try park(world)
+        world.childSays(result(first.call.id, text))
+        #expect(world.bufferedBytes > 2000)
+        let second = try park(world, question: "8")
+        world.childSays(result(second.call.id, text))
+        #expect((2000..<3000).contains(world.bufferedBytes))
+        #expect(world.status(retry(first)) == 400)
+        #expect(world.status(retry(second, id: "3")) == 200)
+        #expect(world.bufferedBytes == 0)
+    }
+
+    @Test("so many calls are parked at most; the oldest goes first")
+    func parkedCalls() throws {
+        let world = World.ready { $0.maxSessions = 2 }
+        // Answered at once, so that the child may ask again.
+        let parked = try (0..<3).map { round in
+            let parked = try park(world, question: String(10 + round))
+            world.childSays(result(parked.call.id))
+            return parked
+        }
+        #expect(world.readings.parked == 2)
+        #expect(world.status(retry(parked[0])) == 400)
+        #expect(world.status(retry(parked[2], id: "3")) == 200)
+    }
+
+    @Test("they and listens take no session's place")
+    func noSessions() throws {
+        let world = World.ready { $0.maxSessions = 1 }
+        _ = try park(world)
+        world.post(StatelessRequest(method: "subscriptions/listen", params: #""notifications":{}"#))
+        _ = try world.openSession()
+        let second = world.post(World.initialize)
+        #expect(world.replies[second]?.status == 503)
+    }
+
+    @Test("the retry may be written otherwise, if it says the same")
+    func canonical() throws {
+        let world = World.ready()
+        let exchange = world.post(StatelessRequest(params: #""name":"t","arguments":{"a":"é/","b":{"x":[1, 2],"y":null}}"#))
+        let call = try #require(world.sent().last)
+        world.childSays(elicit("7"))
+        let answer = try #require(world.body(exchange))
+        let parked = Parked(
+            call: call,
+            state: try #require(answer.between(#""requestState":""#, "\"")),
+            key: try #require(answer.between(#""inputRequests":{""#, "\""))
+        )
+        let other = #""arguments": {"b":{"y":null,"x":[2,1]},"a":"\u00e9\/"},"name":"t""#
+        #expect(world.status(retry(parked, params: other)) == 400)
+        let same = #""arguments": { "b":{"y":null, "x":[1,2]}, "a":"\u00e9\/"},"name":"t""#
+        world.post(retry(parked, params: same))
+        #expect(world.sent().count == 1)
+    }
+
+    @Test("the retry has a trace of its own")
+    func trace() throws {
+        let world = World.ready {
+            $0.startTrace = { parent, link in
+                // swift-format-ignore: NeverForceUnwrap
+                let span = SpanID(.random(in: 1 ... .max))!
+                // swift-format-ignore: NeverForceUnwrap
+                let server = TraceContext(traceID: TraceID(high: 1, low: 1)!, spanID: span, isSampled: true)
+                return RequestTrace(parent: parent, link: link, server: server, upstream: span)
+            }
+        }
+        let parked = try park(world)
+        world.post(retry(parked))
+        world.childSays(result(parked.call.id))
+        #expect(Set(world.finished.compactMap { $0.trace?.server.spanID }).count == 2)
+    }
+
+    @Test("pages to visit are named to who can show them only", arguments: ["{}", #"{"elicitation":{}}"#])
+    func urlElicitationUndeclared(capabilities: String) throws {
+        let world = World.ready()
+        let exchange = world.post(StatelessRequest(capabilities: capabilities))
+        let call = try #require(world.sent().last)
+        let data = #"{"elicitations":[{"mode":"url","elicitationId":"e","url":"https://example.com","message":"m"}]}"#
+        world.childSays(#"{"jsonrpc":"2.0","id":\#(call.id),"error":{"code":-32042,"message":"m","data":\#(data)}}"#)
+        #expect(world.replies[exchange]?.status == 400)
+        #expect(world.body(exchange)?.errorCode == -32021)
+        #expect(world.body(exchange)?.contains(#""requiredCapabilities":{"elicitation":{"url":{}}}"#) == true)
+    }
+
+    @Test("pages without an address are none")
+    func urlElicitationWithoutURL() throws {
+        let world = World.ready()
+        let exchange = world.post(StatelessRequest())
+        let call = try #require(world.sent().last)
+        let data = #"{"elicitations":[5,{"message":"m"},{"url":7}]}"#
+        world.childSays(#"{"jsonrpc":"2.0","id":\#(call.id),"error":{"code":-32042,"message":"m","data":\#(data)}}"#)
+        #expect(world.body(exchange)?.errorCode == -32603)
+    }
+
     @Test("the child's death ends a parked call")
     func crash() throws {
         let world = World.ready()

@@ -156,6 +156,110 @@ struct StatelessTests {
         #expect(world.ended.contains(exchange))
     }
 
+    @Test("the next process may have other tools; integers are compared digit by digit")
+    func parameterHeaderValues() throws {
+        let world = World.ready()
+        world.post(StatelessRequest(method: "tools/list", params: ""))
+        let schema = #"{"type":"object","properties":{"n":{"type":"integer","x-mcp-header":"Count"}}}"#
+        let list = #"{"tools":[{"name":"t","inputSchema":\#(schema)}]}"#
+        world.childSays(result(try #require(world.sent().first).id, list))
+        func status(_ argument: String, _ header: String?) -> Int? {
+            let request = StatelessRequest(params: #""name":"t","arguments":{"n":\#(argument)}"#)
+            var routing = request.routing
+            routing.parameters["count"] = header
+            let exchange = world.post(request.body, version: request.version, routing: routing)
+            return world.replies[exchange]?.status
+        }
+        #expect(status("42", "0x2A") == 400)
+        #expect(status("42", "042") == 400)
+        #expect(status("9007199254740993", "9007199254740992") == 400)
+        #expect(status("9007199254740993", "9007199254740993") == nil)
+        #expect(status("-7.0", "-7") == nil)
+        world.childExits()
+        world.childBecomesReady()
+        #expect(status("42", nil) == nil)
+    }
+
+    @Test("a result that is no object is none", arguments: ["null", "[]", #""x""#, "5"])
+    func noObject(value: String) throws {
+        let world = World.ready()
+        let exchange = world.post(StatelessRequest())
+        world.childSays(result(try #require(world.sent().last).id, value))
+        #expect(world.body(exchange)?.contains("upstream_answer_invalid") == true)
+    }
+
+    @Test("what means something else in this revision is replaced")
+    func misfits() throws {
+        let world = World.ready()
+        let exchange = world.post(StatelessRequest(method: "tools/list", params: ""))
+        let id = try #require(world.sent().last).id
+        world.childSays(result(id, #"{"resultType":"task","ttlMs":"x","cacheScope":7,"_meta":null,"tools":[]}"#))
+        let rest = #""resultType":"complete","ttlMs":0,"cacheScope":"private",\#(server),"tools":[]"#
+        #expect(world.body(exchange)?.text == #"{"jsonrpc":"2.0","id":1,"result":{\#(rest)}}"#)
+    }
+
+    @Test("a task is not asked for")
+    func task() throws {
+        let world = World.ready()
+        world.post(StatelessRequest(params: #""name":"t","arguments":{},"task":{"ttl":1}"#))
+        #expect(try #require(world.sent().last).contains("ttl") == false)
+    }
+
+    @Test("the child logs for a request as long as that runs, then what sessions want")
+    func logLevel() throws {
+        let world = World.ready()
+        let session = try world.openSession()
+        world.post(
+            #"{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{"level":"warning"}}"#,
+            session: session
+        )
+        world.childSays(result(try #require(world.sent().last).id))
+        world.post(StatelessRequest(meta: #""\#(MetaKey.logLevel)":"debug""#))
+        let lines = world.sent()
+        #expect(lines.map { $0.token(.level) } == [#""debug""#, nil])
+        world.childSays(result(try #require(lines.last).id))
+        #expect(world.sent().map { $0.token(.level) } == [#""warning""#])
+    }
+
+    @Test("one that waited in the queue sets its level, too")
+    func queuedLogLevel() {
+        let world = World()
+        world.post(StatelessRequest(meta: #""\#(MetaKey.logLevel)":"debug""#))
+        world.childStarts()
+        world.childSays(World.handshake(id: world.sent().last?.id ?? ""))
+        #expect(world.sent().map(\.method) == ["notifications/initialized", "logging/setLevel", "tools/call"])
+    }
+
+    @Test("parameters of the wrong shape are refused")
+    func shapes() {
+        let world = World.ready()
+        for params in [#""requestState":7"#, #""requestState":null"#, #""arguments":{}"#] {
+            #expect(world.status(StatelessRequest(params: #""name":"t","arguments":{},"# + params)) == 400)
+        }
+        #expect(world.status(StatelessRequest(meta: #""progressToken":1.5"#)) == 400)
+        #expect(world.status(StatelessRequest(meta: #""progressToken":{}"#)) == 400)
+        let nameless = world.post(StatelessRequest(params: ""))
+        #expect(world.body(nameless)?.errorCode == -32020)
+    }
+
+    @Test("an error that answers nothing names no id", arguments: ["[]", "{", #"{"jsonrpc":"2.0","result":{}}"#])
+    func noID(body: String) {
+        let world = World.ready()
+        let exchange = world.post(body, version: "2026-07-28")
+        #expect(world.replies[exchange]?.status == 400)
+        #expect(world.body(exchange)?.contains(#""id""#) == false)
+    }
+
+    @Test("headers and body are compared byte by byte")
+    func bytes() {
+        let request = StatelessRequest(params: #""name":"e\#u{301}","arguments":{}"#)
+        let world = World.ready()
+        var routing = request.routing
+        routing.name = HeaderValue.encode("\u{e9}")
+        let exchange = world.post(request.body, version: request.version, routing: routing)
+        #expect(world.body(exchange)?.errorCode == -32020)
+    }
+
     @Test("who goes away has cancelled the call")
     func disconnect() throws {
         let world = World.ready()

@@ -71,7 +71,6 @@ import Testing
         ("--sslKey", "terminate TLS in the web server in front, such as nginx"),
         ("--tunnel", "open a tunnel with a program of its own, such as ssh -R"),
         ("--no-modern", "leave it out, the revision of the protocol is agreed with every client"),
-        ("--upstreamProtocol", "leave it out, the revision of the protocol is agreed with the child"),
         ("--endpoint", "use --stream-endpoint or --sse-endpoint"),
         ("--corsAddAllowedHeader", "leave it out, the headers of MCP are always allowed"),
     ])

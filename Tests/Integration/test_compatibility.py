@@ -193,16 +193,35 @@ def test_every_feature_is_checked_and_every_loss_explained():
         assert verdict == "yes" or f"* **{feature}**" in losses, f"nothing explains what is lost of {feature}"
 
 
-def test_many_rounds_and_a_crash_between(proxy, sdk, tmp_path):
-    """A call that was answered with a question does not run: its server may die meanwhile."""
-    for kind in ("sdk1", "sdk2", "sdk2-pinned"):
-        made = Pair(f"{'newest' if kind == 'sdk2-pinned' else 'older'} client, newest server", kind, proxy, sdk, tmp_path)
-        client = made.client(elicitation={"answer": "x"})
-        assert client.text("rounds", count=5) == "5 rounds"
-        holding = made.client(elicitation={"answer": "x"}, hold=True)
-        tag = holding.start_tool("elicit", message="m")
-        holding.event("elicitation")
-        with pytest.raises(SDKError):
-            client.tool("crash", status=3)
-        holding.do("release")
-        assert "x" in str(holding.finish(tag)), "the state is the server's own and outlives its process"
+@pytest.mark.parametrize("kind", ["sdk1", "sdk2", "sdk2-pinned"])
+def test_many_rounds(proxy, sdk, tmp_path, kind):
+    era = "newest" if kind == "sdk2-pinned" else "older"
+    made = Pair(f"{era} client, newest server", kind, proxy, sdk, tmp_path)
+    client = made.client(elicitation={"answer": "x"})
+    assert client.text("rounds", count=5) == "5 rounds"
+    assert [event["params"]["message"] for event in client.events("elicitation")] == [f"round {n}" for n in range(5)]
+
+
+@pytest.mark.parametrize("kind", ["sdk1", "sdk2", "sdk2-pinned"])
+def test_two_clients_are_asked_at_the_same_time(proxy, sdk, tmp_path, kind):
+    """Nobody has to wait for another's answer, and nobody sees another's question."""
+    era = "newest" if kind == "sdk2-pinned" else "older"
+    made = Pair(f"{era} client, newest server", kind, proxy, sdk, tmp_path)
+    first = made.client(elicitation={"answer": "first"}, hold=True)
+    second = made.client(elicitation={"answer": "second"})
+    slow = first.start_tool("elicit", message="for the first")
+    assert first.event("elicitation")["params"]["message"] == "for the first"
+    assert "second" in second.text("elicit", message="for the second")
+    first.do("release")
+    assert "first" in str(first.finish(slow))
+    assert first.events("elicitation") == []
+
+
+@pytest.mark.parametrize("kind", ["sdk1", "sdk2", "sdk2-pinned"])
+def test_a_crash(proxy, sdk, tmp_path, kind):
+    era = "newest" if kind == "sdk2-pinned" else "older"
+    client = Pair(f"{era} client, newest server", kind, proxy, sdk, tmp_path).client()
+    with pytest.raises(SDKError) as raised:
+        client.tool("crash", status=7)
+    assert raised.value.data["reason"] == "upstream_exited"
+    assert client.text("echo", text="as if nothing had happened") == "as if nothing had happened"

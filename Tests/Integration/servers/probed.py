@@ -38,6 +38,9 @@ for line in sys.stdin:
         send(id=id, result={"protocolVersion": revision, "capabilities": {"tools": {}}, "serverInfo": info})
     elif method == "server/discover" and kind == "modern":
         send(id=id, result=MODERN)
+    elif method == "tools/list":
+        tools = [{"name": "anything", "inputSchema": {"type": "object"}}]
+        send(id=id, result={"resultType": "complete", "ttlMs": 0, "cacheScope": "private", "tools": tools})
     elif method == "tools/call":
         if message["params"]["name"] == "crash":
             sys.exit(4)
