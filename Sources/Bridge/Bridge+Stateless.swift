@@ -154,7 +154,11 @@ extension Bridge {
     private mutating func answerDiscover(_ call: Call, _ link: Link) {
         guard case .client(_, let id) = call.origin, let handshake = link.handshake else { return }
         let result = Translation.discovery(handshake)
-        answer(call, with: ByteBuffer(string: #"{"jsonrpc":"2.0","id":\#(id.token),"result":\#(result)}"#), outcome: .ok)
+        answer(
+            call,
+            with: ByteBuffer(string: #"{"jsonrpc":"2.0","id":\#(id.token),"result":\#(result)}"#),
+            outcome: .ok
+        )
     }
 
     /// The handshake is done: who waited for it is answered.
@@ -178,7 +182,11 @@ extension Bridge {
         guard let range = envelope[.id], let server = link.handshake?.server else { return }
         guard envelope.kind == .error else {
             guard envelope[.result].map({ message.isObject($0) }) == true else {
-                return fail(call, .upstreamAnswerInvalid, "the MCP server's answer is not a valid message: no object as result")
+                return fail(
+                    call,
+                    .upstreamAnswerInvalid,
+                    "the MCP server's answer is not a valid message: no object as result"
+                )
             }
             let isToolError = envelope[.resultIsError].map { message.text($0) == "true" } ?? false
             let own = Translation.stateless(result: message, envelope, method: call.method, server: server)
