@@ -28,7 +28,14 @@ extension Bridge {
         // Its last request was answered with a question, and nobody came back.
         if session.parking?.isAway == true { return closeIfEphemeral(session) }
         reply(to: call, session, with: message, status: status, sessionID: sessionID, isWanted: outcome != .cancelled)
-        report(call, session, outcome, errorCode: errorCode, isFromChild: isFromChild, responseBytes: message.readableBytes)
+        report(
+            call,
+            session,
+            outcome,
+            errorCode: errorCode,
+            isFromChild: isFromChild,
+            responseBytes: message.readableBytes
+        )
         closeIfEphemeral(session)
     }
 

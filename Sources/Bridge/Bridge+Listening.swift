@@ -50,7 +50,8 @@ extension Bridge {
         }
         let new = wanted.uris.count { link.subscriptions[$0] == nil }
         guard link.subscriptions.count + new <= Link.maxAllSubscriptions else {
-            let limit = "clients listen to \(link.subscriptions.count) resources already (\(Link.maxAllSubscriptions) at most)"
+            let limit =
+                "clients listen to \(link.subscriptions.count) resources already (\(Link.maxAllSubscriptions) at most)"
             return refuse(exchange, .subscriptionLimit, limit, id: id)
         }
         guard sessions.values.count(where: { $0.listening != nil }) < configuration.maxSessions else {
@@ -144,7 +145,9 @@ extension Bridge {
     }
 
     private mutating func acknowledge(_ session: Session, _ link: Link) {
-        guard var listening = session.listening, !listening.isAcknowledged, let handshake = link.handshake else { return }
+        guard var listening = session.listening, !listening.isAcknowledged, let handshake = link.handshake else {
+            return
+        }
         listening.kinds = listening.kinds.filter { $0.listChangedFlag.map(handshake.capabilities.contains) ?? false }
         listening.isAcknowledged = true
         session.listening = listening

@@ -36,7 +36,8 @@ extension Bridge {
         question.add("method", Messages.quoted(method.rawValue))
         if method != .rootsList, let range = envelope[.params] {
             var params = ObjectText()
-            for member in members(of: range, in: message) where member.name != "elicitationId" && member.name != "task" {
+            for member in members(of: range, in: message) where member.name != "elicitationId" && member.name != "task"
+            {
                 params.add(member.name, message.text(member.value))
             }
             question.add("params", params.text)
@@ -144,7 +145,8 @@ extension Bridge {
     }
 
     /// The child had answered the call before its client came back.
-    private mutating func answerLate(_ incoming: Incoming, _ session: Session, _ exchange: ExchangeID, _ id: RequestID) {
+    private mutating func answerLate(_ incoming: Incoming, _ session: Session, _ exchange: ExchangeID, _ id: RequestID)
+    {
         guard let (message, envelope) = session.parking?.answer, let link = session.link.flatMap({ links[$0] }) else {
             refuse(exchange, .requestStateInvalid, "the call has ended; call again without requestState", id: id)
             return close(session, .stateless)
@@ -219,6 +221,8 @@ extension Call {
         sentAt = now
         queued = .zero
         requestBytes = incoming.message.readableBytes
-        if progressToken != nil { progressToken = incoming.envelope[.metaProgressToken].map { incoming.message.text($0) } }
+        if progressToken != nil {
+            progressToken = incoming.envelope[.metaProgressToken].map { incoming.message.text($0) }
+        }
     }
 }

@@ -158,7 +158,9 @@ extension Bridge {
             guard let known = knownSession(id, exchange) else { return }
             session = known
         } else if configuration.stateless {
-            session = openEphemeralSession(revision: head.protocolVersion.flatMap(Revision.init(handshake:)) ?? .assumed)
+            session = openEphemeralSession(
+                revision: head.protocolVersion.flatMap(Revision.init(handshake:)) ?? .assumed
+            )
         } else {
             return refuse(exchange, .missingSession, "Mcp-Session-Id is missing; a batch cannot begin a session")
         }

@@ -138,7 +138,8 @@ extension Bridge {
         let declared = link.role == .shared ? configuration.sharedCapabilitySet : session.capabilities
         let isParked = session.revision.isStateless
         // The stateless revision lets clients be asked in some methods only.
-        guard session.capabilities.intersection(declared).isSuperset(of: needed), !isParked || session.parking != nil else {
+        guard session.capabilities.intersection(declared).isSuperset(of: needed), !isParked || session.parking != nil
+        else {
             emit(.protocolViolation(peer: .server, kind: .undeclaredRequest, detail: method.rawValue))
             return refuse(
                 childID,

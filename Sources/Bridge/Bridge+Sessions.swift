@@ -234,7 +234,9 @@ extension Bridge {
     }
 
     mutating func closeIfEphemeral(_ session: Session) {
-        guard session.isEphemeral, !session.isReceiving, session.inFlight.isEmpty, session.listening == nil else { return }
+        guard session.isEphemeral, !session.isReceiving, session.inFlight.isEmpty, session.listening == nil else {
+            return
+        }
         close(session, .stateless)
     }
 

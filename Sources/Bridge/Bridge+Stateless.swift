@@ -187,7 +187,11 @@ extension Bridge {
         guard let range = envelope[.id], let server = link.handshake?.server else { return }
         guard envelope.kind == .error else {
             guard envelope[.result].map({ message.isObject($0) }) == true else {
-                return fail(call, .upstreamAnswerInvalid, "the MCP server's answer is not a valid message: no object as result")
+                return fail(
+                    call,
+                    .upstreamAnswerInvalid,
+                    "the MCP server's answer is not a valid message: no object as result"
+                )
             }
             let isToolError = envelope[.resultIsError].map { message.text($0) == "true" } ?? false
             let own = Translation.stateless(result: message, envelope, method: call.method, server: server)

@@ -86,7 +86,11 @@ extension Bridge {
     private mutating func expire(_ call: Call, _ session: Session, _ link: Link) {
         if call.aftermath == .discover {
             // Any answer of 4xx sends its client to `initialize`, which waits for as long as it takes.
-            return fail(call, .statelessRevision, "the MCP server is still starting; send initialize, which waits for it")
+            return fail(
+                call,
+                .statelessRevision,
+                "the MCP server is still starting; send initialize, which waits for it"
+            )
         }
         let wasSent = call.phase == .sent
         let wasEverSent = wasSent || call.inputs.map { $0.rounds > 0 } ?? false

@@ -100,13 +100,18 @@ struct RequestContext: Equatable {
         guard depth < 32 else { return token }
         if token.hasPrefix("{") {
             var object = ObjectText()
-            for member in members(of: range, in: message).sorted(by: { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }) {
+            for member in members(of: range, in: message).sorted(by: {
+                $0.name.utf8.lexicographicallyPrecedes($1.name.utf8)
+            }) {
                 object.add(member.name, canonical(member.value, in: message, depth: depth + 1))
             }
             return object.text
         }
         guard token.hasPrefix("[") else { return token }
-        return "[" + elements(of: range, in: message).map { canonical($0, in: message, depth: depth + 1) }.joined(separator: ",") + "]"
+        return "["
+            + elements(of: range, in: message).map { canonical($0, in: message, depth: depth + 1) }.joined(
+                separator: ","
+            ) + "]"
     }
 }
 

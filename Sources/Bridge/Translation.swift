@@ -44,7 +44,9 @@ enum Translation {
     // MARK: From a child with a handshake
 
     /// A result with what the stateless revision wants in it.
-    static func stateless(result message: ByteBuffer, _ envelope: Envelope, method: Method, server: Server) -> ByteBuffer {
+    static func stateless(result message: ByteBuffer, _ envelope: Envelope, method: Method, server: Server)
+        -> ByteBuffer
+    {
         var message = message
         var envelope = envelope
         for repair in [withoutExecution, withoutMisfits] {
@@ -120,7 +122,9 @@ enum Translation {
             guard present.contains(where: { $0.name == "execution" }) else { return message.text(tool) }
             isChanged = true
             var object = ObjectText()
-            for member in present where member.name != "execution" { object.add(member.name, message.text(member.value)) }
+            for member in present where member.name != "execution" {
+                object.add(member.name, message.text(member.value))
+            }
             return object.text
         }
         guard isChanged else { return nil }
@@ -146,7 +150,8 @@ enum Translation {
     }
 
     /// A notification with the id of the subscription it belongs to.
-    static func subscribed(_ message: ByteBuffer, _ envelope: Envelope, method: Method, to id: RequestID) -> ByteBuffer {
+    static func subscribed(_ message: ByteBuffer, _ envelope: Envelope, method: Method, to id: RequestID) -> ByteBuffer
+    {
         let member = #""\#(MetaKey.subscriptionID)":\#(id.token)"#
         if let meta = envelope[.meta], message.isObject(meta) {
             let isEmpty = members(of: meta, in: message).isEmpty
@@ -209,7 +214,9 @@ extension Translation {
     /// An error whose code the stateless revision forbids, or uses for something else; nil when it may stay.
     ///
     /// - Parameter target: The URI the request was about.
-    static func stateless(error message: ByteBuffer, _ envelope: Envelope, code: Int, target: String?) -> TranslatedError? {
+    static func stateless(error message: ByteBuffer, _ envelope: Envelope, code: Int, target: String?)
+        -> TranslatedError?
+    {
         let data = envelope[.error].flatMap { error in
             members(of: error, in: message).last { $0.name == "data" }?.value
         }
@@ -253,7 +260,9 @@ extension Translation {
     }
 
     /// The error response with another code and other data.
-    static func error(_ message: ByteBuffer, _ envelope: Envelope, id: RequestID, code: Int, data: String?) -> ByteBuffer {
+    static func error(_ message: ByteBuffer, _ envelope: Envelope, id: RequestID, code: Int, data: String?)
+        -> ByteBuffer
+    {
         let text = envelope[.errorMessage].map { message.text($0) } ?? #""error""#
         var error = ObjectText()
         error.add("code", String(code))

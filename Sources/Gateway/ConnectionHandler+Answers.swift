@@ -139,7 +139,7 @@ extension ConnectionHandler {
     func answer(_ refusal: Refusal, retryAfter: Int? = nil) {
         let detail = refusal.failure.quotesClient ? refusal.failure.rawValue : refusal.message
         self.gateway.sink.emit(.requestRejected(reason: refusal.reason, detail: detail))
-        let body = refusal.failure.response(id: nil, refusal.message)
+        let body = refusal.failure.response(id: nil, refusal.message, omitsUnknownID: refusal.omitsID)
         self.answer(status: refusal.failure.status, body: body, retryAfter: retryAfter, allow: refusal.allow)
     }
 

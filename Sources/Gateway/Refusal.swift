@@ -10,6 +10,8 @@ struct Refusal: Equatable {
     let message: String
     /// The methods that would be answered, for `Allow`.
     var allow: String?
+    /// Its answer has no id at all, instead of null: so the stateless revision has it.
+    var omitsID = false
 
     /// The name it is counted under.
     var reason: RejectReason {

@@ -80,6 +80,20 @@ struct Router: Sendable {
         on listener: Listener,
         hosts: inout AuthorityMemo
     ) -> Decision {
+        var decision = self.judge(head, headers, on: listener, hosts: &hosts)
+        if headers.isStateless, case .refused(var refusal) = decision.route {
+            refusal.omitsID = true
+            decision.route = .refused(refusal)
+        }
+        return decision
+    }
+
+    private func judge(
+        _ head: HTTPRequestHead,
+        _ headers: RequestHeaders,
+        on listener: Listener,
+        hosts: inout AuthorityMemo
+    ) -> Decision {
         if let duplicate = headers.duplicate {
             return Decision(refusing: .malformedRequest, "\(duplicate.quotable()) was sent twice; send it once")
         }

@@ -109,7 +109,8 @@ package enum Failure: String, CaseIterable, Sendable {
         case .headersTooLarge: 431
         case .tooManyConnections, .overloaded, .sessionLimit, .shuttingDown: 503
         case .malformedRequest, .parseError, .invalidRequest, .batchNotAllowed, .idInUse, .missingSession,
-            .unsupportedVersion, .statelessRevision, .alreadyInitialized, .unknownEventID, .envelopeInvalid, .headerMismatch,
+            .unsupportedVersion, .statelessRevision, .alreadyInitialized, .unknownEventID, .envelopeInvalid,
+            .headerMismatch,
             .revisionNotServed, .capabilityMissing, .requestStateInvalid:
             400
         case .queueFull, .upstreamUnavailable, .upstreamExited, .upstreamAnswerTooLarge, .upstreamAnswerInvalid,

@@ -43,7 +43,8 @@ package struct ParameterHeaders: Sendable, Equatable {
             let name = "Mcp-Param-\(parameter.header)"
             switch (headers.parameters[parameter.header], argument) {
             case (nil, nil): continue
-            case (nil, .some): return "\(name) is missing; it must repeat the argument \(parameter.path.joined(separator: "."))"
+            case (nil, .some):
+                return "\(name) is missing; it must repeat the argument \(parameter.path.joined(separator: "."))"
             case (.some, nil): return "\(name) repeats an argument that is not there"
             case (let header?, let argument?):
                 guard let decoded = HeaderValue.decode(header) else { return "\(name) is not properly encoded" }

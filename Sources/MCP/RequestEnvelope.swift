@@ -54,7 +54,8 @@ package struct RequestEnvelope: Sendable {
             }
         }
         if protocolVersion == nil {
-            fault = "params._meta[\"\(MetaKey.protocolVersion)\"] must be a string, such as \"\(Revision.stateless.rawValue)\""
+            fault =
+                "params._meta[\"\(MetaKey.protocolVersion)\"] must be a string, such as \"\(Revision.stateless.rawValue)\""
         } else if capabilities == nil {
             fault = "params._meta[\"\(MetaKey.clientCapabilities)\"] must be an object, {} if the client has none"
         }

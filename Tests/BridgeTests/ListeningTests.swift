@@ -91,7 +91,10 @@ struct ListeningTests {
         let session = try world.openSession()
         let exchange = world.post(listen(#"{"resourceSubscriptions":["file:///a"]}"#))
         let ask = try #require(world.sent().first)
-        world.post(#"{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"file:///a"}}"#, session: session)
+        world.post(
+            #"{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"file:///a"}}"#,
+            session: session
+        )
         let own = try #require(world.sent().first)
         world.childSays(result(ask.id))
         world.goAway(exchange)
@@ -99,7 +102,10 @@ struct ListeningTests {
         world.childSays(result(own.id))
         let later = world.post(listen(#"{"resourceSubscriptions":["file:///a"]}"#))
         #expect(world.messages(later).count == 1)
-        world.post(#"{"jsonrpc":"2.0","id":2,"method":"resources/unsubscribe","params":{"uri":"file:///a"}}"#, session: session)
+        world.post(
+            #"{"jsonrpc":"2.0","id":2,"method":"resources/unsubscribe","params":{"uri":"file:///a"}}"#,
+            session: session
+        )
         #expect(world.sent().isEmpty)
     }
 

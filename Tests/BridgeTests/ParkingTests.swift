@@ -211,7 +211,9 @@ struct ParkingTests {
     @Test("the retry may be written otherwise, if it says the same")
     func canonical() throws {
         let world = World.ready()
-        let exchange = world.post(StatelessRequest(params: #""name":"t","arguments":{"a":"é/","b":{"x":[1, 2],"y":null}}"#))
+        let exchange = world.post(
+            StatelessRequest(params: #""name":"t","arguments":{"a":"é/","b":{"x":[1, 2],"y":null}}"#)
+        )
         let call = try #require(world.sent().last)
         world.childSays(elicit("7"))
         let answer = try #require(world.body(exchange))
@@ -336,7 +338,9 @@ struct ParkingTests {
         let data = #"{"elicitations":[{"mode":"url","elicitationId":"e","url":"https://example.com","message":"m"}]}"#
         world.childSays(#"{"jsonrpc":"2.0","id":\#(call.id),"error":{"code":-32042,"message":"m","data":\#(data)}}"#)
         #expect(world.body(exchange)?.contains(#""resultType":"input_required""#) == true)
-        world.post(StatelessRequest(params: #""name":"t","arguments":{},"inputResponses":{"url1":{"action":"accept"}}"#))
+        world.post(
+            StatelessRequest(params: #""name":"t","arguments":{},"inputResponses":{"url1":{"action":"accept"}}"#)
+        )
         let again = try #require(world.sent().last)
         #expect(again.method == "tools/call" && !again.contains("inputResponses"))
     }

@@ -47,14 +47,19 @@ struct StatelessPrivacyTests {
         #expect(world.messages(stream).isEmpty)
     }
 
-    @Test("a log message is nobody's while the child may still work on what its client gave up")
-    func logOfAbandonedCall() throws {
+    @Test(
+        "a log message is nobody's while the child may still work on what its client gave up",
+        arguments: ["tools/call", "tools/list"]
+    )
+    func logOfAbandonedCall(method: String) throws {
         let world = World.ready()
-        world.goAway(world.post(StatelessRequest()))
+        world.goAway(world.post(StatelessRequest(method: method)))
         let exchange = world.post(StatelessRequest(id: "2", meta: #""\#(MetaKey.logLevel)":"debug""#))
         world.childSays(log)
         #expect(world.messages(exchange).isEmpty)
-        for line in world.sent() where line.method == "tools/call" { world.childSays(result(line.id)) }
+        for line in world.sent() where line.method == method || line.method == "tools/call" {
+            world.childSays(result(line.id))
+        }
         let later = world.post(StatelessRequest(id: "3", meta: #""\#(MetaKey.logLevel)":"debug""#))
         world.childSays(log)
         #expect(world.messages(later).count == 1)

@@ -84,7 +84,11 @@ struct StatelessTests {
     @Test("the ladder: each fault has its code and status")
     func ladder() throws {
         let world = World.ready()
-        func outcome(_ body: String, version: String? = "2026-07-28", _ change: (inout RoutingHeaders) -> Void = { _ in })
+        func outcome(
+            _ body: String,
+            version: String? = "2026-07-28",
+            _ change: (inout RoutingHeaders) -> Void = { _ in }
+        )
             -> [Int]
         {
             var routing = StatelessRequest().routing
@@ -148,7 +152,9 @@ struct StatelessTests {
         let world = World.ready()
         let exchange = world.post(StatelessRequest(meta: #""progressToken":7"#))
         let call = try #require(world.sent().first)
-        world.childSays(#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":\#(call.id),"progress":1}}"#)
+        world.childSays(
+            #"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":\#(call.id),"progress":1}}"#
+        )
         #expect(world.messages(exchange).first?.contains(#""progressToken":7"#) == true)
         world.childSays(result(call.id))
         #expect(world.messages(exchange).last?.contains(#""resultType":"complete""#) == true)
@@ -281,7 +287,9 @@ struct StatelessTests {
         let lines = world.sent()
         #expect(lines.map(\.method) == ["logging/setLevel", "tools/call"])
         func log(_ level: String) {
-            world.childSays(#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"\#(level)","data":1}}"#)
+            world.childSays(
+                #"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"\#(level)","data":1}}"#
+            )
         }
         log("info")
         log("error")
@@ -303,7 +311,10 @@ struct StatelessTests {
         "errors that the revision forbids are translated",
         arguments: [
             (#"{"code":-32002,"message":"m"}"#, #"{"code":-32602,"message":"m","data":{"uri":"file:///a"}}"#),
-            (#"{"code":-32002,"message":"m","data":{"uri":"x"}}"#, #"{"code":-32602,"message":"m","data":{"uri":"x"}}"#),
+            (
+                #"{"code":-32002,"message":"m","data":{"uri":"x"}}"#,
+                #"{"code":-32602,"message":"m","data":{"uri":"x"}}"#
+            ),
             (#"{"code":-32050,"message":"m"}"#, #"{"code":-32603,"message":"m","data":{"originalCode":-32050}}"#),
             (#"{"code":-1,"message":"m"}"#, #"{"code":-1,"message":"m"}"#),
         ]

@@ -21,7 +21,8 @@ struct StatelessRequest {
         let client = #""\#(MetaKey.clientInfo)":{"name":"c","version":"1"}"#
         let extra = meta.isEmpty ? "" : "," + meta
         let rest = params.isEmpty ? "" : params + ","
-        return #"{"jsonrpc":"2.0","id":\#(id),"method":"\#(method)","params":{\#(rest)"_meta":{\#(own),\#(client)\#(extra)}}}"#
+        return
+            #"{"jsonrpc":"2.0","id":\#(id),"method":"\#(method)","params":{\#(rest)"_meta":{\#(own),\#(client)\#(extra)}}}"#
     }
 
     /// The headers that repeat it.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import MCP
 import NIOHTTP1
 import Testing
 
@@ -83,6 +84,15 @@ import Testing
         #expect(headers.upgrades)
         #expect(!headers.isForwarded)
         #expect(headers.duplicate == nil)
+    }
+
+    @Test func dropsWhiteSpaceBehindValues() {
+        let headers = RequestHeaders(
+            HTTPHeaders([("Mcp-Method", "tools/call \t"), ("Mcp-Param-A", "x y "), ("Mcp-Name", " ")])
+        )
+        #expect(headers.routing.method == "tools/call")
+        #expect(headers.routing.parameters == ["a": "x y"])
+        #expect(headers.routing.name?.isEmpty == true)
     }
 
     @Test(arguments: ["Forwarded", "X-Forwarded-For", "x-forwarded-proto", "X-Forwarded-Anything", "X-Real-IP", "Via"])

@@ -32,6 +32,17 @@ import Testing
 
     private let json = [("Content-Type", "application/json")]
 
+    @Test func refusesWithoutIDWhatTheStatelessRevisionAsks() {
+        for (version, omitsID) in [("2026-07-28", true), ("2025-11-25", false)] {
+            let decision = self.decide(.POST, "/mcp", [("MCP-Protocol-Version", version)])
+            if case .refused(let refusal) = decision.route {
+                #expect(refusal.omitsID == omitsID)
+            } else {
+                Issue.record("not refused")
+            }
+        }
+    }
+
     @Test func takesMessagesOnTheStreamEndpoint() {
         let decision = self.decide(
             .POST,

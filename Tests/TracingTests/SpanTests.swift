@@ -101,7 +101,11 @@ import Tracing
             revision: .newestHandshake
         )
         #expect(operation.target == String(repeating: "é", count: 128))
-        let odd = Operation(method: .toolsCall, target: "x" + String(repeating: "é", count: 128), revision: .newestHandshake)
+        let odd = Operation(
+            method: .toolsCall,
+            target: "x" + String(repeating: "é", count: 128),
+            revision: .newestHandshake
+        )
         #expect(odd.target?.utf8.count == 255)
     }
 }
