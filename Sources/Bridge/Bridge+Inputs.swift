@@ -46,7 +46,11 @@ extension Bridge {
             return fail(call, .upstreamAnswerInvalid, "the MCP server asks for input where no input can be given")
         }
         guard inputs.rounds < Inputs.maxRounds else {
-            return fail(call, .upstreamAnswerInvalid, "the MCP server asked for input \(inputs.rounds) times; that is enough")
+            return fail(
+                call,
+                .upstreamAnswerInvalid,
+                "the MCP server asked for input \(inputs.rounds) times; that is enough"
+            )
         }
         // From here on nothing runs in the child: the call waits for its client.
         call.isAnswered = false
@@ -76,7 +80,13 @@ extension Bridge {
     }
 
     /// Asks the client one question.
-    private mutating func ask(_ key: String, _ range: ByteRange, _ message: ByteBuffer, _ call: Call, _ session: Session) {
+    private mutating func ask(
+        _ key: String,
+        _ range: ByteRange,
+        _ message: ByteBuffer,
+        _ call: Call,
+        _ session: Session
+    ) {
         let present = members(of: range, in: message)
         let name = present.last { $0.name == "method" }.flatMap { message.string($0.value) } ?? ""
         let method = Method(name: name)
@@ -127,7 +137,12 @@ extension Bridge {
         )
         guard !isError, let result = incoming.envelope[.result] else {
             let text = incoming.text(.errorMessage).map { String($0.prefix(200)) } ?? "no message"
-            return questionRefused(id, key: key, request.method, "the client refused \(request.method.rawValue): \(text)")
+            return questionRefused(
+                id,
+                key: key,
+                request.method,
+                "the client refused \(request.method.rawValue): \(text)"
+            )
         }
         var plain = ObjectText()
         for member in members(of: result, in: incoming.message) where member.name != "_meta" {
@@ -185,7 +200,10 @@ extension Bridge {
             added.add("inputResponses", answers.text)
         }
         if let state = inputs.state { added.add("requestState", state) }
-        let full = inputs.line.splicing(.insertion(of: added.members, into: params, of: inputs.line, isEmpty: false), newline: false)
+        let full = inputs.line.splicing(
+            .insertion(of: added.members, into: params, of: inputs.line, isEmpty: false),
+            newline: false
+        )
         guard let scanned = try? Envelope.scan(full), let idRange = scanned[.id] else { return }
         calls[call.id] = nil
         call.id = nextCall

@@ -156,7 +156,8 @@ extension Method {
     /// Whether a child of the stateless revision says it to those only who listen.
     var needsSubscription: Bool {
         switch self {
-        case .subscriptionsAcknowledged, .toolsListChanged, .promptsListChanged, .resourcesListChanged, .resourcesUpdated:
+        case .subscriptionsAcknowledged, .toolsListChanged, .promptsListChanged, .resourcesListChanged,
+            .resourcesUpdated:
             true
         default: false
         }

@@ -58,7 +58,8 @@ extension Bridge {
         if let range = incoming.envelope[.requestState] {
             let state = incoming.message.string(range)
             guard link.isStateless else { return resume(incoming, state ?? "", envelope, exchange, head) }
-            guard let opened = incoming.restoring(state.flatMap { seal.open($0, for: head.credentials) }, at: range) else {
+            guard let opened = incoming.restoring(state.flatMap { seal.open($0, for: head.credentials) }, at: range)
+            else {
                 let message = "requestState is not valid for this caller; call again without it"
                 return refuse(exchange, .requestStateInvalid, message, id: id)
             }

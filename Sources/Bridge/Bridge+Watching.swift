@@ -51,7 +51,8 @@ extension Bridge {
     /// The calls that wait for the child to acknowledge a subscription, oldest first.
     private func subscribers(waitingOn link: Link) -> [(call: Call, uri: String)] {
         calls.values.compactMap { call in
-            guard call.link == link.id, call.phase == .waiting, !call.isQueued, case .subscribe(let uri) = call.aftermath
+            guard call.link == link.id, call.phase == .waiting, !call.isQueued,
+                case .subscribe(let uri) = call.aftermath
             else { return nil }
             return (call, uri)
         }.sorted { $0.call.id < $1.call.id }
@@ -69,7 +70,9 @@ extension Bridge {
 
     /// Listens to what is wanted now. The old stream goes on until the new one is acknowledged, so nothing is missed.
     mutating func adjustWatch(of link: Link) {
-        guard link.isStateless, link.phase == .ready, link.watch.pending == nil, link.watch.retryAt == nil else { return }
+        guard link.isStateless, link.phase == .ready, link.watch.pending == nil, link.watch.retryAt == nil else {
+            return
+        }
         let wanted = wanted(on: link)
         guard wanted != link.watch.current?.wanted ?? Watch.Wanted() else { return }
         guard wanted != Watch.Wanted() else {
@@ -98,7 +101,9 @@ extension Bridge {
         link.watch.failures = 0
         let waiting = subscribers(waitingOn: link).filter { new.wanted.uris.contains($0.uri) }
         // What was refused is not asked for again, except by those who subscribe to it anew.
-        new.wanted.uris.subtract(waiting.map(\.uri).filter { !honoured.uris.contains($0) && link.subscriptions[$0] == nil })
+        new.wanted.uris.subtract(
+            waiting.map(\.uri).filter { !honoured.uris.contains($0) && link.subscriptions[$0] == nil }
+        )
         link.watch.current = new
         for (call, uri) in waiting {
             guard case .client(let session, let id) = call.origin else { continue }
@@ -159,7 +164,11 @@ extension Bridge {
             call.link == link.id
         else {
             return emit(
-                .protocolViolation(peer: .server, kind: .unmatchedID, detail: "\(method.rawValue) for no open subscription")
+                .protocolViolation(
+                    peer: .server,
+                    kind: .unmatchedID,
+                    detail: "\(method.rawValue) for no open subscription"
+                )
             )
         }
         guard call.isLive else { return }
@@ -176,7 +185,13 @@ extension Bridge {
             let receivers = uri.map { subscribers(of: $0, link) } ?? activeSessions(on: link)
             for session in receivers where session.listening == nil { deliver(plain, to: session, stream: 0) }
         default:
-            emit(.protocolViolation(peer: .server, kind: .unmatchedID, detail: "\(method.rawValue) names no subscription"))
+            emit(
+                .protocolViolation(
+                    peer: .server,
+                    kind: .unmatchedID,
+                    detail: "\(method.rawValue) names no subscription"
+                )
+            )
         }
     }
 }

@@ -104,7 +104,8 @@ extension Link.Handshake {
                 protocolVersion: version,
                 discovery: Translation.discovery(present, message, server),
                 revision: .stateless,
-                capabilities: capabilities.map { ServerCapabilities(at: $0.value, in: message) } ?? ServerCapabilities(),
+                capabilities: capabilities.map { ServerCapabilities(at: $0.value, in: message) }
+                    ?? ServerCapabilities(),
                 server: server
             )
         )

@@ -40,7 +40,8 @@ package struct RequestEnvelope: Sendable {
             case MetaKey.clientCapabilities where message.text(member.value).hasPrefix("{"):
                 capabilities = ClientCapabilities(at: member.value, in: message)
                 let extensions = members(of: member.value, in: message).last { $0.name == "extensions" }
-                knowsTasks = extensions.map { members(of: $0.value, in: message).contains { $0.name == MetaKey.tasks } } ?? false
+                knowsTasks =
+                    extensions.map { members(of: $0.value, in: message).contains { $0.name == MetaKey.tasks } } ?? false
             case MetaKey.clientInfo:
                 let name = members(of: member.value, in: message).first { $0.name == "name" }
                 clientName = String((name.flatMap { message.string($0.value) } ?? "").prefix(64))

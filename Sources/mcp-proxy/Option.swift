@@ -7,7 +7,8 @@ struct Option: Sendable {
     enum Key: String, CaseIterable, Sendable {
         case port, host, streamEndpoint, sseEndpoint, server, healthEndpoint
         case env, envFile, passEnvironment, cwd, shell
-        case isolation, upstreamProtocol, clientCapabilities, stateless, eventStore, eventStoreMaxEvents, eventStoreMaxBytes
+        case isolation, upstreamProtocol, clientCapabilities, stateless, eventStore, eventStoreMaxEvents,
+            eventStoreMaxBytes
         case maxSessions, maxConnections, maxInFlight, queue, maxBodySize, maxLine, maxBuffered
         case connectionTimeout, requestTimeout, maxRequestTime, clientRequestTimeout, sessionIdleTimeout
         case streamAfter, keepAliveInterval, keepAliveTimeout, readTimeout, gracefulShutdownTimeout

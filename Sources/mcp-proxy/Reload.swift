@@ -58,7 +58,8 @@ extension Option.Key {
             .allowOrigin, .allowHost, .strictHost, .logPayloads, .debug:
             true
         case .port, .host, .streamEndpoint, .sseEndpoint, .server, .healthEndpoint, .env, .envFile, .passEnvironment,
-            .cwd, .shell, .isolation, .upstreamProtocol, .clientCapabilities, .stateless, .eventStore, .maxLine, .name, .adminListen, .log,
+            .cwd, .shell, .isolation, .upstreamProtocol, .clientCapabilities, .stateless, .eventStore, .maxLine, .name,
+            .adminListen, .log,
             .logFormat, .journalRate, .journalBurst, .histograms, .telemetry, .config, .checkConfig, .help, .version,
             .printOptionsTable:
             false

@@ -75,7 +75,10 @@ struct EraTests {
         #expect(world.sent().isEmpty, "it knew it before: it is only slow")
     }
 
-    @Test("any other answer means a handshake, in the same process, and no probe ever again", arguments: [-32601, -32602, -1])
+    @Test(
+        "any other answer means a handshake, in the same process, and no probe ever again",
+        arguments: [-32601, -32602, -1]
+    )
     func legacy(code: Int) throws {
         let world = auto()
         world.childSays(refusal(try #require(world.sent().first).id, code))
@@ -91,7 +94,10 @@ struct EraTests {
         #expect(world.sent().map(\.method) == ["initialize"], "not even when it died before it was ready")
     }
 
-    @Test("an answer that names no revision, or others only, is no answer", arguments: ["{}", #"{"supportedVersions":["2025-11-25"]}"#])
+    @Test(
+        "an answer that names no revision, or others only, is no answer",
+        arguments: ["{}", #"{"supportedVersions":["2025-11-25"]}"#]
+    )
     func nonsense(answer: String) throws {
         let world = auto()
         world.childSays(result(try #require(world.sent().first).id, answer))

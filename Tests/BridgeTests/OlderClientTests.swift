@@ -24,8 +24,14 @@ struct OlderClientTests {
     /// Acknowledges a listen: everything it asks for, but for some resources.
     private func acknowledge(_ line: Text, without refused: String? = nil) {
         let asked = line.between(#""resourceSubscriptions":["#, "]") ?? ""
-        let uris = asked.split(separator: ",").filter { refused.map { !"\($0)".contains($0) } ?? true || !$0.contains(refused ?? "?") }
-        tell("subscriptions/acknowledged", line.id, #""notifications":{"toolsListChanged":true,"resourceSubscriptions":[\#(uris.joined(separator: ","))]}"#)
+        let uris = asked.split(separator: ",").filter {
+            refused.map { !"\($0)".contains($0) } ?? true || !$0.contains(refused ?? "?")
+        }
+        tell(
+            "subscriptions/acknowledged",
+            line.id,
+            #""notifications":{"toolsListChanged":true,"resourceSubscriptions":[\#(uris.joined(separator: ","))]}"#
+        )
     }
 
     private func tell(_ method: String, _ id: String, _ params: String = "") {
@@ -40,7 +46,10 @@ struct OlderClientTests {
 
     // MARK: Handshake and envelope
 
-    @Test("initialize is answered from what the child says of itself", arguments: ["2024-11-05", "2025-06-18", "2026-07-28"])
+    @Test(
+        "initialize is answered from what the child says of itself",
+        arguments: ["2024-11-05", "2025-06-18", "2026-07-28"]
+    )
     func initialize(asked: String) throws {
         let exchange = world.post(World.initialize(revision: asked))
         let body = try #require(world.body(exchange))
@@ -58,7 +67,8 @@ struct OlderClientTests {
         let opened = world.post(World.initialize(capabilities: capabilities))
         let session = try #require(world.replies[opened]?.sessionID)
         _ = world.sent()
-        let params = #""name":"t","task":{"ttl":1},"_meta":{"progressToken":"p","x":1,"io.modelcontextprotocol/logLevel":"debug"}"#
+        let params =
+            #""name":"t","task":{"ttl":1},"_meta":{"progressToken":"p","x":1,"io.modelcontextprotocol/logLevel":"debug"}"#
         _ = ask(#""a""#, "tools/call", params, session)
         let line = try #require(world.sent().first)
         let expected =
@@ -89,13 +99,25 @@ struct OlderClientTests {
     func structuredContent() throws {
         let session = try session()
         let list = ask("4", "tools/list", "", session)
-        let tools = #"[{"name":"a","outputSchema":{"type":"array"}},{"name":"b","outputSchema":{"type":"object"}},{"name":"t","outputSchema":{}}]"#
+        let tools =
+            #"[{"name":"a","outputSchema":{"type":"array"}},{"name":"b","outputSchema":{"type":"object"}},{"name":"t","outputSchema":{}}]"#
         world.childSays(result(try #require(world.sent().first).id, #"{"resultType":"complete","tools":\#(tools)}"#))
         let wrapping = #"{"type":"object","properties":{"result":{"type":"array"}},"required":["result"]}"#
-        #expect(world.body(list)?.contains(#"{"name":"a","outputSchema":\#(wrapping)},{"name":"b","outputSchema":{"type":"object"}}"#) == true)
-        for (name, content, expected) in [("a", "[1]", #"{"result":[1]}"#), ("b", "{}", "{}"), ("t", "{}", #"{"result":{}}"#)] {
+        #expect(
+            world.body(list)?.contains(
+                #"{"name":"a","outputSchema":\#(wrapping)},{"name":"b","outputSchema":{"type":"object"}}"#
+            ) == true
+        )
+        for (name, content, expected) in [
+            ("a", "[1]", #"{"result":[1]}"#), ("b", "{}", "{}"), ("t", "{}", #"{"result":{}}"#),
+        ] {
             let exchange = ask("5", "tools/call", #""name":"\#(name)""#, session)
-            world.childSays(result(try #require(world.sent().first).id, #"{"resultType":"complete","structuredContent":\#(content)}"#))
+            world.childSays(
+                result(
+                    try #require(world.sent().first).id,
+                    #"{"resultType":"complete","structuredContent":\#(content)}"#
+                )
+            )
             #expect(world.body(exchange)?.text == result("5", #"{"structuredContent":\#(expected)}"#))
         }
     }
@@ -105,7 +127,9 @@ struct OlderClientTests {
         let session = try session()
         let exchange = ask("4", "resources/read", #""uri":"file:///a""#, session)
         let id = try #require(world.sent().first).id
-        world.childSays(#"{"jsonrpc":"2.0","id":\#(id),"error":{"code":-32602,"message":"m","data":{"uri":"file:///a"}}}"#)
+        world.childSays(
+            #"{"jsonrpc":"2.0","id":\#(id),"error":{"code":-32602,"message":"m","data":{"uri":"file:///a"}}}"#
+        )
         #expect(world.body(exchange)?.errorCode == -32002)
         #expect(world.replies[exchange]?.status == 200)
     }
@@ -130,7 +154,8 @@ struct OlderClientTests {
     // MARK: Questions
 
     private let form = #"{"method":"elicitation/create","params":{"message":"m","requestedSchema":{}}}"#
-    private let url = #"{"method":"elicitation/create","params":{"mode":"url","message":"m","url":"https://example.com/"}}"#
+    private let url =
+        #"{"method":"elicitation/create","params":{"mode":"url","message":"m","url":"https://example.com/"}}"#
     private let sampling = #"{"method":"sampling/createMessage","params":{"messages":[],"maxTokens":1}}"#
 
     private func asking(_ requests: String, state: String? = #""s""#) -> String {
@@ -154,8 +179,14 @@ struct OlderClientTests {
         world.post(#"{"jsonrpc":"2.0","id":\#(questions[0].id),"error":{"code":-1,"message":"no"}}"#, session: session)
         let second = try #require(world.sent().first)
         #expect(second.id != first.id && second.token(.metaProgressToken) == second.id)
-        #expect(second.contains(#""inputResponses":{"c":{"roots":[]},"b":{"action":"accept"},"a":{"action":"cancel"}},"requestState":"s""#))
-        world.childSays(#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":\#(second.id),"progress":1}}"#)
+        #expect(
+            second.contains(
+                #""inputResponses":{"c":{"roots":[]},"b":{"action":"accept"},"a":{"action":"cancel"}},"requestState":"s""#
+            )
+        )
+        world.childSays(
+            #"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":\#(second.id),"progress":1}}"#
+        )
         #expect(world.messages(exchange).last?.contains(#""progressToken":"p""#) == true)
         world.childSays(result(second.id, #"{"resultType":"complete","content":[]}"#))
         #expect(world.messages(exchange).last?.text == result("4", #"{"content":[]}"#))
@@ -198,7 +229,10 @@ struct OlderClientTests {
         let exchange = ask("4", "tools/call", #""name":"t""#, session)
         world.childSays(result(try #require(world.sent().first).id, asking(#""a":\#(form),"b":\#(sampling)"#)))
         let questions = world.messages(exchange)
-        world.post(#"{"jsonrpc":"2.0","id":\#(questions[1].id),"error":{"code":-1,"message":"User rejected"}}"#, session: session)
+        world.post(
+            #"{"jsonrpc":"2.0","id":\#(questions[1].id),"error":{"code":-1,"message":"User rejected"}}"#,
+            session: session
+        )
         let stream = world.messages(exchange)
         #expect(stream.contains { $0.method == "notifications/cancelled" && $0.token(.requestID) == questions[0].id })
         #expect(stream.contains { $0.contains(#""isError":true"#) && $0.contains("User rejected") })
@@ -289,7 +323,11 @@ struct OlderClientTests {
         #expect(world.body(subscribe)?.text == result("4"))
         world.childExits()
         world.modernChildStarts(capabilities: Self.capabilities)
-        #expect(world.messages(stream).map(\.method) == ["notifications/tools/list_changed", "notifications/resources/updated"])
+        #expect(
+            world.messages(stream).map(\.method) == [
+                "notifications/tools/list_changed", "notifications/resources/updated",
+            ]
+        )
         #expect(world.sent().map(\.method) == ["subscriptions/listen"])
     }
 }

@@ -22,7 +22,9 @@ struct RelayTests {
             .replacing(#""id":"a""#, with: #""id":\#(line.id)"#)
             .replacing(#""progressToken":7"#, with: #""progressToken":\#(line.id)"#)
         #expect(line.text == own)
-        world.childSays(#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":\#(line.id),"progress":1}}"#)
+        world.childSays(
+            #"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":\#(line.id),"progress":1}}"#
+        )
         #expect(world.messages(exchange).first?.contains(#""progressToken":7"#) == true)
         world.childSays(result(line.id, done))
         #expect(world.messages(exchange).last?.text == result(#""a""#, done))
@@ -77,14 +79,18 @@ struct RelayTests {
         let world = World.modern()
         let exchange = world.post(StatelessRequest(), credentials: "Bearer a")
         let state = #""st\u0041te""#
-        let asking = #"{"resultType":"input_required","inputRequests":{"k":{"method":"roots/list"}},"requestState":\#(state)}"#
+        let asking =
+            #"{"resultType":"input_required","inputRequests":{"k":{"method":"roots/list"}},"requestState":\#(state)}"#
         world.childSays(result(try #require(world.sent().first).id, asking))
         let body = try #require(world.body(exchange))
         #expect(!body.contains("u0041") && body.contains(#""inputRequests":{"k":{"method":"roots/list"}}"#))
         #expect(world.finished.last?.outcome == .inputRequired)
         let sealed = try #require(body.between(#""requestState":""#, "\""))
         func again(_ state: String) -> StatelessRequest {
-            StatelessRequest(id: "2", params: #""name":"t","inputResponses":{"k":{"roots":[]}},"requestState":"\#(state)""#)
+            StatelessRequest(
+                id: "2",
+                params: #""name":"t","inputResponses":{"k":{"roots":[]}},"requestState":"\#(state)""#
+            )
         }
         #expect(world.status(again(sealed), credentials: "Bearer b") == 400)
         #expect(world.status(again(sealed)) == 400)
@@ -124,7 +130,10 @@ struct RelayTests {
         #expect(world.messages(asking).count == 1, "it could be the other's")
         world.goAway(asking)
         world.childSays(log)
-        #expect(world.eventCount { if case .upstreamLog = $0 { true } else { false } } == 2, "the cancelled call may still run")
+        #expect(
+            world.eventCount { if case .upstreamLog = $0 { true } else { false } } == 2,
+            "the cancelled call may still run"
+        )
     }
 
     @Test("who goes away has cancelled the call; a call that times out is followed by a sign of life")
@@ -163,7 +172,11 @@ struct RelayTests {
         #expect(lines[0].contains(#""x/y":true"#))
         tell(world, "subscriptions/acknowledged", lines[0].id, #""notifications":{"toolsListChanged":true}"#)
         tell(world, "tools/list_changed", lines[0].id)
-        #expect(world.messages(one).map(\.method) == ["notifications/subscriptions/acknowledged", "notifications/tools/list_changed"])
+        #expect(
+            world.messages(one).map(\.method) == [
+                "notifications/subscriptions/acknowledged", "notifications/tools/list_changed",
+            ]
+        )
         #expect(world.messages(one).allSatisfy { $0.contains(#""io.modelcontextprotocol/subscriptionId":"l""#) })
         #expect(world.messages(two).isEmpty)
         tell(world, "subscriptions/acknowledged", lines[1].id, #""notifications":{}"#)
@@ -175,7 +188,10 @@ struct RelayTests {
         #expect(cancelled.method == "notifications/cancelled" && cancelled.token(.requestID) == lines[1].id)
         let end = #"{"resultType":"complete","_meta":{"io.modelcontextprotocol/subscriptionId":\#(lines[0].id)}}"#
         world.childSays(result(lines[0].id, end))
-        #expect(world.messages(one).last?.text == result(#""l""#, #"{"resultType":"complete","_meta":{"io.modelcontextprotocol/subscriptionId":"l"}}"#))
+        #expect(
+            world.messages(one).last?.text
+                == result(#""l""#, #"{"resultType":"complete","_meta":{"io.modelcontextprotocol/subscriptionId":"l"}}"#)
+        )
         #expect(world.ended.contains(one) && world.sessionCount == 0)
     }
 
@@ -190,9 +206,12 @@ struct RelayTests {
         let again = try #require(world.sent().first)
         #expect(again.method == "subscriptions/listen")
         tell(world, "subscriptions/acknowledged", again.id, honoured)
-        #expect(world.messages(exchange).map(\.method) == [
-            "notifications/subscriptions/acknowledged", "notifications/tools/list_changed", "notifications/resources/updated",
-        ])
+        #expect(
+            world.messages(exchange).map(\.method) == [
+                "notifications/subscriptions/acknowledged", "notifications/tools/list_changed",
+                "notifications/resources/updated",
+            ]
+        )
         tell(world, "resources/updated", again.id, #""uri":"file:///a""#)
         #expect(world.messages(exchange).count == 4)
     }
