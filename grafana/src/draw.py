@@ -100,7 +100,6 @@ def starts(values):
 
 def draw_all(server, recording):
 
-
     for board in boards():
         dashboard = json.loads((DIRECTORY / f"{board.uid}.json").read_text(encoding="utf-8"))
         one = board.uid == "mcp-proxy-server"

@@ -21,7 +21,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 import queries
 
 SOURCE = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
-GOOD, BAD, WARN, NOTE, PLAIN, OFF = "green", "red", "orange", "blue", "text", "#6e7077"
+GOOD, BAD, WARN, NOTE, PLAIN, CLEAR, OFF = "green", "red", "orange", "blue", "text", "transparent", "#6e7077"
 STATES = {
     queries.DOWN: ("Proxy down", "dark-red"),
     1: ("Ready", GOOD),
@@ -31,7 +31,7 @@ STATES = {
     5: ("Stopping", OFF),
 }
 # As board.RANKS has them.
-SEVERITIES = {3: ("critical", BAD), 2: ("warning", WARN), 1: ("info", NOTE)}
+SEVERITIES = {3: ("critical", BAD), 2: ("warning", WARN), 1: ("info", NOTE), 0: ("none", "transparent")}
 OUTCOMES = {
     "ok": "green",
     "tool_error": "yellow",
@@ -147,7 +147,7 @@ def graph(
     if stacked:
         builder.stacking(common_builders.StackingConfig().mode(common.StackingMode.NORMAL).group("A"))
     if lines:
-        builder.thresholds(steps(*lines, base="transparent"))
+        builder.thresholds(steps(*lines, base=CLEAR))
         builder.thresholds_style(
             common_builders.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
         )
@@ -159,9 +159,20 @@ def graph(
 
 
 def number(
-    title, text, unit, *asked, shows, width=4, height=4, runbooks=(), colors=None, mapping=None, background=True,
-    empty="–", decimals=None,
-):  # fmt: skip
+    title,
+    text,
+    unit,
+    *asked,
+    shows,
+    width=4,
+    height=4,
+    runbooks=(),
+    colors=None,
+    mapping=None,
+    background=True,
+    empty="–",
+    decimals=None,
+):
     """Big numbers. `colors`: from which value on which."""
     builder = (
         stat_builders.Panel()
@@ -229,13 +240,18 @@ def heat(title, text, unit, *asked, shows, width=12, height=8, runbooks=()):
         heatmap_builders.Panel()
         .calculate(False)
         .unit("short")
-        .color(heatmap_builders.HeatmapColorOptions().mode(heatmap_models.HeatmapColorMode.SCHEME).scheme("Turbo").steps(32))
+        .color(
+            heatmap_builders.HeatmapColorOptions()
+            .mode(heatmap_models.HeatmapColorMode.SCHEME)
+            .scheme("Turbo")
+            .steps(32)
+        )
         .y_axis(heatmap_builders.YAxisConfig().unit(unit))
         .filter_values(heatmap_builders.FilterValueRange().le(1e-9))
         .cell_gap(1)
         .exemplars_color("rgba(255,0,255,0.8)")
         .show_legend()
-    )  # fmt: skip
+    )
     return tile(builder, title, text, asked, width, height, shows, runbooks)
 
 
@@ -259,7 +275,9 @@ class Column:
         if self.colors:
             found.append(dashboard.DynamicConfigValue("thresholds", self.colors.build()))
         if self.mapping or self.colors:
-            found.append(dashboard.DynamicConfigValue("custom.cellOptions", {"type": "color-background", "mode": "basic"}))
+            found.append(
+                dashboard.DynamicConfigValue("custom.cellOptions", {"type": "color-background", "mode": "basic"})
+            )
         if self.link:
             link = {"title": self.link[0], "url": self.link[1], "targetBlank": False}
             found.append(dashboard.DynamicConfigValue("links", [link]))

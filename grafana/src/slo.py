@@ -13,6 +13,8 @@ KINDS = {
     "latency": ("slow", "timed", "McpLatencyBudgetBurn", ("slow",)),
 }
 MONTH = "30d"
+# Of what is left of a budget: nothing, little, enough.
+LEFT = steps((0, WARN), (0.25, GOOD), base=BAD)
 
 
 def recorded(what, window):
@@ -49,8 +51,7 @@ def budgets(kind, title, text):
         shows=("healthy", "sparse", *shows),
         bottom=-1,
         top=1,
-        # What is left when nothing is, is where an alert with the factor 1 leads to.
-        colors=steps((0, WARN), (1 - alert_rules.burns(alert)[-1].factor + 0.25, GOOD), base=BAD),
+        colors=LEFT,
         runbooks=(alert,),
     )
 
@@ -80,11 +81,11 @@ def details():
         "Objectives",
         "What each server should do, and did, in 30 days. Failed are errors of the server, timeouts, lost servers and "
         "refusals; requests that were wrong themselves, or that clients gave up, do not count.",
-        row_of(known(recorded("eligible", MONTH))),
-        row_of(known(recorded("failed", MONTH))),
+        row_of(known(f"round({recorded('eligible', MONTH)})")),
+        row_of(known(f"round({recorded('failed', MONTH)})")),
         row_of(objective("availability")),
         row_of(left("availability")),
-        row_of(known(recorded("slow", MONTH))),
+        row_of(known(f"round({recorded('slow', MONTH)})")),
         row_of(objective("latency")),
         row_of(left("latency")),
         columns=[
@@ -92,10 +93,10 @@ def details():
             Column("A", "Requests", units.Short),
             Column("B", "Failed", units.Short),
             Column("C", "Objective: answered", units.PercentUnit),
-            Column("D", "Budget left", units.PercentUnit, colors=steps((0, WARN), (0.25, GOOD), base=BAD)),
+            Column("D", "Budget left", units.PercentUnit, colors=LEFT),
             Column("E", "Slow", units.Short),
             Column("F", "Objective: in time", units.PercentUnit),
-            Column("G", "Budget of time left", units.PercentUnit, colors=steps((0, WARN), (0.25, GOOD), base=BAD)),
+            Column("G", "Budget of time left", units.PercentUnit, colors=LEFT),
         ],
         dropped=("job", "instance"),
         sort="Failed",
