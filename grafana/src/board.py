@@ -90,7 +90,8 @@ def alerts_table(shows, *matchers, width=24, height=8):
     """What fires, the worst first."""
     return table(
         "Firing alerts",
-        "Alerts of this project that fire now; the name of an alert leads to its runbook, that of a server to its dashboard.",
+        "Alerts of this project that fire now. The name of an alert leads to its runbook, that of a server to its "
+        "dashboard.",
         row_of(firing(*matchers)),
         columns=[
             Column("A", "Severity", mapping=SEVERITIES, width=90),

@@ -99,8 +99,8 @@ def summary():
         ),
         number(
             "Failing requests",
-            "Share of the requests in the chosen time that got no answer from a server: errors of the server, timeouts, "
-            "lost servers, refusals. Orange when a month like that would use up the budget, red when it wakes somebody.",
+            "Share of the requests in the chosen time that got no answer from a server: its errors, timeouts, lost "
+            "servers, refusals. Orange when a month like that would use up the budget, red when it wakes somebody.",
             units.PercentUnit,
             now(share(*failing), "failing"),
             shows="crash",

@@ -122,7 +122,7 @@ def graph(
     top=None,
     calcs=("mean", "max"),
 ):
-    """A graph over time. `lines`: values and colours of thresholds; `colors`: of series, by a pattern of their legend."""
+    """A graph over time. `lines`: values and colours of thresholds; `colors`: by patterns of legends."""
     builder = (
         timeseries_builders.Panel()
         .unit(unit)

@@ -220,12 +220,15 @@ def tools():
     calls = count(f"{OPERATION}_count", TOOL_CALL, by=TOOL)
     failed = count(f"{OPERATION}_count", TOOL_CALL, TOOL_FAILED, by=TOOL)
     limit, ratio = alert_rules.slow("instance_tool:mcp_tool_calls_slow:increase1h"), alert_rules.share("McpToolFailing")
+    all_calls = rate(f"{OPERATION}_count", TOOL_CALL, by=TOOL)
+    # A tool that never failed has no series of failures.
+    failures = f"({rate(f'{OPERATION}_count', TOOL_CALL, TOOL_FAILED, by=TOOL)}\nor {all_calls} * 0)"
     return [
         small(
             "Calls by tool",
             "How often each tool is called.",
             units.RequestsPerSecond,
-            query(named(f"{rate(f'{OPERATION}_count', TOOL_CALL, by=TOOL)} > 0"), BY_TOOL),
+            query(named(f"{all_calls} > 0"), BY_TOOL),
             shows=("healthy", "crash"),
             stacked=True,
             bars=True,
@@ -234,16 +237,8 @@ def tools():
             "Failing calls by tool",
             "Share of the calls that failed: the tool said so, it took too long, or an error of the server.",
             units.PercentUnit,
-            query(
-                named(
-                    share(
-                        rate(f"{OPERATION}_count", TOOL_CALL, TOOL_FAILED, by=TOOL),
-                        rate(f"{OPERATION}_count", TOOL_CALL, by=TOOL),
-                    )
-                ),
-                BY_TOOL,
-            ),
-            shows="crash",
+            query(named(share(failures, all_calls)), BY_TOOL),
+            shows=("healthy", "crash"),
             top=1,
             lines=((ratio, WARN),),
             runbooks=("McpToolFailing",),
@@ -261,7 +256,7 @@ def tools():
             "Tools",
             "Counts of the chosen time; also right for a tool that is called once a day.",
             row_of(known(calls)),
-            row_of(known(failed)),
+            row_of(known(f"{failed}\nor {calls} * 0")),
             row_of(known(quantile(0.5, CLIENT, TOOL_CALL, by=TOOL, window="$__range"))),
             row_of(known(quantile(0.95, CLIENT, TOOL_CALL, by=TOOL, window="$__range"))),
             columns=[
@@ -349,7 +344,8 @@ def sessions():
             units.Seconds,
             query(
                 named(
-                    f"{age('mcp_proxy_oldest_unanswered_session_timestamp_seconds')} or {select('mcp_proxy_server_requests_open')} * 0"
+                    f"{age('mcp_proxy_oldest_unanswered_session_timestamp_seconds')}\n"
+                    f"or {select('mcp_proxy_server_requests_open')} * 0"
                 )
             ),
             shows=("healthy", "slow"),
@@ -382,7 +378,7 @@ def lifecycle():
             runbooks=("McpServerNotReady", "McpServerStartFailing"),
         ),
         small(
-            "Ends of the server",
+            "Ends by reason",
             "Processes that ended or could not be started, by reason; all but stopped are failures.",
             units.Short,
             query(named(f"{ends} > 0"), "{{name}} {{reason}}"),
@@ -419,7 +415,8 @@ def lifecycle():
             units.NoUnit,
             now(
                 named(
-                    f"{select('mcp_proxy_upstream_last_exit_code')} and {select('mcp_proxy_upstream_last_exit_timestamp_seconds')} > 0"
+                    f"{select('mcp_proxy_upstream_last_exit_code')}\n"
+                    f"and {select('mcp_proxy_upstream_last_exit_timestamp_seconds')} > 0"
                 )
             ),
             shows="crash",
@@ -541,11 +538,12 @@ def saturation():
         ),
         small(
             "Age of the oldest request",
-            "How long the oldest request that is not answered has been waiting, and when it is ended (--request-timeout).",
+            "How long the oldest unanswered request has been waiting, and when it is ended (--request-timeout).",
             units.Seconds,
             query(
                 named(
-                    f"{age('mcp_proxy_oldest_inflight_request_timestamp_seconds')} or {select('mcp_proxy_requests_inflight')} * 0"
+                    f"{age('mcp_proxy_oldest_inflight_request_timestamp_seconds')}\n"
+                    f"or {select('mcp_proxy_requests_inflight')} * 0"
                 ),
                 "{{name}} oldest",
             ),

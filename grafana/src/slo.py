@@ -13,6 +13,7 @@ KINDS = {
     "latency": ("slow", "timed", "McpLatencyBudgetBurn", ("slow",)),
 }
 MONTH = "30d"
+BROKEN = "Below 0 the promise is broken; -100 % stands for anything worse."
 # Of what is left of a budget: nothing, little, enough.
 LEFT = steps((0, WARN), (0.25, GOOD), base=BAD)
 
@@ -63,8 +64,8 @@ def burns(kind):
         color = BAD if each.severity == "critical" else WARN
         yield graph(
             f"Burn of the {kind} budget: {each.long} and {each.short}",
-            f"How many times faster than it may the budget is used up, over {each.long} and over {each.short}. An alert "
-            f"({each.severity}) fires when both are above the line at {each.factor:g}.",
+            f"How many times faster than it may the budget is used up, over {each.long} and over {each.short}. An "
+            f"alert ({each.severity}) fires when both are above the line at {each.factor:g}.",
             units.Short,
             *(query(burn(kind, window), "{{name}} " + window) for window in (each.long, each.short)),
             shows=("healthy", *shows),
@@ -120,14 +121,14 @@ def slo():
                     budgets(
                         "availability",
                         "Budget of failures left of 30 days",
-                        f"{percent} of the requests of 30 days should be answered. Of the failures that leaves room for, this "
-                        "share is left; below 0 the promise is broken (-100 % stands for anything worse).",
+                        f"{percent} of the requests of 30 days should be answered. Of the failures that leaves room for, "
+                        f"this share is left. {BROKEN}",
                     ),
                     budgets(
                         "latency",
                         "Budget of slow requests left of 30 days",
-                        f"{in_time} of the requests of 30 days should be answered within {bound}. Of the slow ones that leaves "
-                        "room for, this share is left; below 0 the promise is broken (-100 % stands for anything worse).",
+                        f"{in_time} of the requests of 30 days should be answered within {bound}. Of the slow ones that "
+                        f"leaves room for, this share is left. {BROKEN}",
                     ),
                 ],
             ),

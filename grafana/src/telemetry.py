@@ -24,6 +24,8 @@ def lost(title, text, expression, shows, *runbooks, unit=units.NoUnit):
 
 
 def summary():
+    up = f"{select('up')}[$__range]"
+    missed = f"count_over_time({up}) - sum_over_time({up})"
     return [
         lost(
             "Journals down",
@@ -42,7 +44,7 @@ def summary():
         lost(
             "Scrapes missed",
             "Scrapes of the chosen time that failed, in all.",
-            f"round(sum({known('count_over_time(' + select('up') + '[$__range]) - sum_over_time(' + select('up') + '[$__range])')}))",
+            f"round(sum({known(missed)}))",
             "down",
             "McpProxyDown",
         ),
@@ -191,7 +193,7 @@ def metrics():
             runbooks=("McpMetricLabelOverflow", "McpScrapeExpensive"),
         ),
         graph(
-            "Label overflow",
+            "Label overflow by metric",
             "Label sets that became _OTHER because their metric has too many series.",
             units.Short,
             query(

@@ -254,7 +254,7 @@ def seconds(duration):
 
 
 def as_text(name, labels):
-    escaped = (f'{key}={json.dumps(value, ensure_ascii=False)}' for key, value in sorted(labels.items()))
+    escaped = (f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in sorted(labels.items()))
     return f"{name}{{{','.join(escaped)}}}"
 
 
