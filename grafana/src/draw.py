@@ -30,7 +30,7 @@ PICTURES = alert_rules.ROOT / "docs/img"
 WIDTH, UNIT, GAP, TOP = 1600, 38, 8, 64
 DPI = 100
 # Of which instance the dashboard for one server is drawn.
-SHOWN = "overload"
+SHOWN = "crash"
 
 
 class Picture:

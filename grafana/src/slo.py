@@ -121,14 +121,14 @@ def slo():
                     budgets(
                         "availability",
                         "Budget of failures left of 30 days",
-                        f"{percent} of the requests of 30 days should be answered. Of the failures that leaves room for, "
-                        f"this share is left. {BROKEN}",
+                        f"{percent} of the requests of 30 days should be answered. Of the failures that leaves room "
+                        f"for, this share is left. {BROKEN}",
                     ),
                     budgets(
                         "latency",
                         "Budget of slow requests left of 30 days",
-                        f"{in_time} of the requests of 30 days should be answered within {bound}. Of the slow ones that "
-                        f"leaves room for, this share is left. {BROKEN}",
+                        f"{in_time} of the requests of 30 days should be answered within {bound}. Of the slow ones "
+                        f"that leaves room for, this share is left. {BROKEN}",
                     ),
                 ],
             ),

@@ -20,7 +20,9 @@ def recent(metric, *matchers, by=()):
 
 
 def lost(title, text, expression, shows, *runbooks, unit=units.NoUnit):
-    return number(title, text, unit, now(expression), shows=shows, colors=steps((1, WARN)), runbooks=runbooks)
+    return number(
+        title, text, unit, now(expression, title.lower()), shows=shows, colors=steps((1, WARN)), runbooks=runbooks
+    )
 
 
 def summary():
