@@ -136,7 +136,7 @@ def timeseries(panel, found, area, picture):
         if stacked:
             top = base + numpy.nan_to_num(values)
             if custom["drawStyle"] == "bars":
-                axes.bar(grid, top - base, step * 0.9, bottom=base, color=color, lw=0)
+                axes.bar(grid, top - base, step, bottom=base, color=color, lw=0, antialiased=False)
             else:
                 axes.fill_between(grid, base, top, color=color, alpha=0.55, lw=0, step=None)
                 axes.plot(grid, top, color=color, lw=1)

@@ -138,13 +138,15 @@ class Overload(Scenario):
     flags = ("--max-in-flight", "2", "--queue", "5", "--max-sessions", "40")
 
     def act(self, step):
-        self.session.tool("echo", text="x") if not 60 <= step < 140 else None
-        if 60 <= step < 140:
-            for _ in range(3):
-                self.begin("sleep", ms=300)
         if step == 140:
             for call in self.calls:
                 call.answer()
+        if not 60 <= step < 140:
+            self.session.tool("echo", text="x")
+        else:
+            # Far more than is answered meanwhile, however long a step takes.
+            for _ in range(5):
+                self.begin("sleep", ms=400)
         if step == 30:
             self.idle = [self.proxy.session() for _ in range(30)]
 

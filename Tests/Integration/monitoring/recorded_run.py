@@ -211,13 +211,16 @@ class RunningPrometheus:
                     last = when // BLOCK
                     lines = parts.setdefault(last, [])
                 lines.append(f"{name} {value} {when}\n")
-        for number, lines in sorted(parts.items()):
-            path = self.directory / f"{number}.om"
-            path.write_text("".join(lines) + "# EOF\n", encoding="utf-8")
-            command = [binary("promtool"), "tsdb", "create-blocks-from", "-q", "openmetrics", path, self.data]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-            assert done.returncode == 0, done.stdout + done.stderr
-            path.unlink()
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(self._import, parts, parts.values()))
+
+    def _import(self, number, lines):
+        path = self.directory / f"{number}.om"
+        path.write_text("".join(lines) + "# EOF\n", encoding="utf-8")
+        command = [binary("promtool"), "tsdb", "create-blocks-from", "-q", "openmetrics", path, self.data]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        path.unlink()
 
     def stop(self):
         if self.process:

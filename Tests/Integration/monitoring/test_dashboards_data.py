@@ -194,7 +194,9 @@ def test_fleet_says_what_is_wrong_and_where(server, look, run):
     table = results(server, panel(uid, "Servers"), view)
     worst, states = ({labels["name"]: values[-1][1] for labels, values in table[letter]} for letter in "AB")
     assert (worst["files"], worst["git"], worst["search"], worst["time"]) == (3, 3, 2, 0)
-    assert (states["files"], states["git"], states["time"]) == (0, 4, 1)
+    assert (states["files"], states["time"]) == (0, 1)
+    # Restarting, starting, or waiting longer and longer.
+    assert states["git"] in (2, 3, 4)
 
 
 def test_healthy_server_is_all_green(server, look):
