@@ -226,11 +226,10 @@ def queue_full(scene):
 @fault("McpRequestsRejected", "critical", r"calls already wait", r'reason="queue_full"} => ')
 def turned_away(scene):
     """So few ask that no objective can be judged by them."""
-    proxy, session = queueing(scene, "turned-away", "--queue", 5)
+    proxy, session = queueing(scene, "turned-away", "--queue", 1)
     yield proxy
-    calls = [session.start_tool("sleep", ms=25_000)]
-    calls += [session.start_tool("echo", text="at last") for _ in range(5)]
-    with repeated(lambda: session.tool("echo", text="no"), 1.1):
+    calls = [session.start_tool("sleep", ms=25_000), session.start_tool("echo", text="at last")]
+    with repeated(lambda: session.tool("echo", text="no"), 1.5):
         yield
     for call in calls:
         call.answer(60)
