@@ -212,13 +212,14 @@ def bars(title, text, unit, *asked, shows, width=12, height=8, runbooks=(), colo
     return tile(builder, title, text, asked, width, height, shows, runbooks)
 
 
-def timeline(title, text, *asked, mapping, shows, width=24, height=7, runbooks=()):
+def timeline(title, text, *asked, mapping, shows, width=24, height=7, runbooks=(), empty="nothing is known"):
     """What each server was, over time, in words and colours."""
     builder = (
         statetimeline.Panel()
         .unit(units.NoUnit)
         .mappings(words(mapping))
         .color_scheme(dashboard_builders.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS))
+        .no_value(empty)
         .show_value(common.VisibilityMode.NEVER)
         .row_height(0.8)
         .merge_values(True)
