@@ -333,7 +333,7 @@ def entries_lost(scene):
 
 @fault("McpTraceExportFailing", "info", None, r'reason="unreachable"} => ', resolves=False)
 def collector_dead(scene):
-    """Few spans may wait for the next attempt, which comes as seldom as ever however fast the clock of the rules runs."""
+    """Few spans may wait for the next attempt, which comes as seldom as ever at any speed of the rules."""
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{nobody.getsockname()[1]}"

@@ -32,9 +32,10 @@ PATIENCE = 15
 class Fault:
     """What is done to a proxy, and what must come of it.
 
-    `severity` is that of the alert; `also` names the other alerts that may be critical for this instance. `cause` is
-    what its journal query must show, `runbook` what the commands of its runbook must show (a regular expression
-    each, or None where a journal without a systemd can't show it). `resolves`: whether it is over in time for a test.
+    `cause` is what the alert's journal query must show (None where there is no entry that could tell, or only systemd
+    makes it), `runbook` what the commands of its runbook must show: regular expressions. `also` names other alerts that
+    may be critical for this instance, `muted` those that must not be told of, though they fire. `resolves`: whether it
+    is over in time for a test. `labels`: what a runbook asks for besides the name and the instance.
     """
 
     script: object
