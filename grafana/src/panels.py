@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Panels of one look: each has a title, a description, a unit, and links to the runbooks it helps with."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import (
     bargauge,
@@ -52,7 +52,6 @@ class Tile:
     width: int
     height: int
     shows: tuple
-    runbooks: tuple = field(default=())
 
 
 def query(expression, legend="{{name}}", instant=False, form=PromQueryFormat.TIME_SERIES, exemplars=False):
@@ -103,7 +102,7 @@ def tile(builder, title, text, asked, width, height, shows, runbooks):
     ]
     builder.title(title).description(text).datasource(SOURCE).links(links).span(width).height(height)
     shows = (shows,) if isinstance(shows, str) else tuple(shows)
-    return Tile(builder, width, height, shows, tuple(runbooks))
+    return Tile(builder, width, height, shows)
 
 
 def graph(

@@ -499,7 +499,7 @@ def increase_sum(metric):
 
 def saturation():
     refused = rate("mcp_proxy_requests_rejected_total", by=("reason",))
-    half = alert_rules.thresholds("McpStdinBackpressure")[0]
+    half = alert_rules.threshold("McpStdinBackpressure")
     return [
         level(
             "Requests with the server",

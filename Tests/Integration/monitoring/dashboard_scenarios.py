@@ -163,7 +163,8 @@ class Overload(Scenario):
             for _ in range(5):
                 self.begin("sleep", ms=400)
         if step == 30:
-            self.idle = [self.proxy.session() for _ in range(30)]
+            for _ in range(30):
+                self.proxy.session()
 
 
 class Slow(Scenario):
