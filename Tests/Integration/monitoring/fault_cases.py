@@ -99,11 +99,10 @@ def program_missing(scene):
 
 # It is told after 3 minutes that the server is not ready, and after three starts that it can't be started.
 @fault(
-    "McpServerNotReady",
+    "McpServerStartFailing",
     "critical",
     r"no answer to initialize within 2 s",
     r'INSTANCE.*reason="handshake_failed"} => ',
-    also=("McpServerStartFailing",),
 )
 def handshake_unanswered(scene):
     return broken_by_file(
