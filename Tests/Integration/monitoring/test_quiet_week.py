@@ -95,6 +95,5 @@ def test_one_real_fault_wakes_somebody(tmp_path):
     broken = quiet_week.NAMES[1]
     assert found == {
         ("McpServerCrashed", "warning", broken),
-        ("McpServerNotReady", "critical", broken),
         ("McpServerStartFailing", "critical", broken),
     }
