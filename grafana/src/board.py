@@ -3,8 +3,8 @@
 
 from dataclasses import dataclass
 
-from grafana_foundation_sdk.builders import dashboard as builders, prometheus
-from grafana_foundation_sdk.models import common, dashboard
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.models import dashboard
 
 import alert_rules
 import queries
@@ -14,7 +14,9 @@ TAG = "mcp-proxy"
 COLUMNS = 24
 # Grafana's word for all values of a variable.
 ALL = dashboard.VariableOption(selected=True, text=["All"], value=["$__all"])
-SERVER_LINK = "/d/mcp-proxy-server?var-job=${__data.fields.job}&var-instance=${__data.fields.instance}&${__url_time_range}"
+SERVER_LINK = (
+    "/d/mcp-proxy-server?var-job=${__data.fields.job}&var-instance=${__data.fields.instance}&${__url_time_range}"
+)
 RUNBOOK_LINK = "${runbooks}/${__data.fields.Alert}.md"
 # The worst first.
 RANKS = {"critical": 3, "warning": 2, "info": 1}
@@ -75,21 +77,30 @@ def board(uid, title, text, rows, last="now-1h", instance="Instances, by the nam
     return Board(builder.build(), tiles)
 
 
+def firing(*matchers):
+    """Alerts of this project that fire, with the rank of their severity for a value."""
+    selector = 'ALERTS{{alertstate="firing", alertname=~"Mcp.+", {}}}'
+    ranked = (
+        f"{rank} * " + selector.format(", ".join((f'severity="{name}"', *matchers))) for name, rank in RANKS.items()
+    )
+    return "\nor ".join(ranked)
+
+
 def alerts_table(shows, *matchers, width=24, height=8):
     """What fires, the worst first."""
-    selector = 'ALERTS{{alertstate="firing", alertname=~"Mcp.+", {}}}'
-    ranked = (f"{rank} * " + selector.format(", ".join((f'severity="{name}"', *matchers))) for name, rank in RANKS.items())
     return table(
         "Firing alerts",
-        "Alerts of this project that fire now; the name of an alert leads to its runbook, that of a server to its dashboard.",
-        row_of("\nor ".join(ranked)),
+        "Alerts of this project that fire now. The name of an alert leads to its runbook, that of a server to its "
+        "dashboard.",
+        row_of(firing(*matchers)),
         columns=[
             Column("A", "Severity", mapping=SEVERITIES, width=90),
             Column("alertname", "Alert", link=("Runbook", RUNBOOK_LINK)),
-            Column("name", "Server", link=("Dashboard of ${__value.text}", SERVER_LINK), width=110),
+            Column("gen_ai_tool_name", "Tool", width=90),
+            Column("name", "Server", link=("Dashboard of ${__value.text}", SERVER_LINK), width=100),
         ],
         hidden=("job", "instance"),
-        dropped=("alertstate", "severity", "gen_ai_tool_name"),
+        dropped=("alertstate", "severity"),
         sort="Severity",
         shows=shows,
         width=width,
@@ -101,7 +112,7 @@ def alerts_table(shows, *matchers, width=24, height=8):
 def variables(instance):
     names = queries.select("instance_name:mcp_proxy_instance:info").replace(', instance=~"$instance"', "")
     source = builders.DatasourceVariable("datasource").label("Data source").type("prometheus")
-    job = chosen("job", "Job", 'label_values(mcp_proxy_build_info, job)', "Scrape jobs that have proxies.")
+    job = chosen("job", "Job", "label_values(mcp_proxy_build_info, job)", "Scrape jobs that have proxies.")
     # The proxies themselves, and no other target, when nothing is chosen.
     job.current(dashboard.VariableOption(selected=True, text=["mcp-proxy"], value=["mcp-proxy"]))
     instances = chosen("instance", "Instance", f"query_result({names})", instance)

@@ -30,7 +30,7 @@ PICTURES = alert_rules.ROOT / "docs/img"
 WIDTH, UNIT, GAP, TOP = 1600, 38, 8, 64
 DPI = 100
 # Of which instance the dashboard for one server is drawn.
-SHOWN = "overload"
+SHOWN = "crash"
 
 
 class Picture:
@@ -99,7 +99,6 @@ def starts(values):
 
 
 def draw_all(server, recording):
-
 
     for board in boards():
         dashboard = json.loads((DIRECTORY / f"{board.uid}.json").read_text(encoding="utf-8"))

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draws the panels: each from its JSON and the series that its queries gave."""
 
-import re
 from datetime import datetime, timezone
 
 import numpy
@@ -28,7 +27,9 @@ class Area:
 
     def box(self, color, radius=3, edge="none"):
         style = f"round,pad=0,rounding_size={radius}"
-        patch = FancyBboxPatch((self.x, self.y), self.width, self.height, style, facecolor=color, edgecolor=edge, lw=0.8)
+        patch = FancyBboxPatch(
+            (self.x, self.y), self.width, self.height, style, facecolor=color, edgecolor=edge, lw=0.8
+        )
         self.picture.canvas.add_patch(patch)
 
     def write(self, words, x=0.0, y=0.5, size=9, color=INK, align="left", weight="normal", limit=None):
@@ -81,7 +82,7 @@ def stat(panel, found, area, picture):
         if solid and not plain:
             part.box(color)
         words = look.text(value) if value is not None else panel["fieldConfig"]["defaults"].get("noValue", "–")
-        size = min(27, each / max(len(words), 2) * 1.15)
+        size = min(27, area.height * 0.3, each / max(len(words), 2) * 0.85)
         part.write(words, 0.5, 0.52, size, "white" if solid and not plain else color, "center", "bold")
         if len(series) > 1:
             part.write(name, 0.5, 0.88, 8, INK, "center")
@@ -111,13 +112,6 @@ def thresholds(panel, axes, unit):
     return [value for value, _ in lines]
 
 
-def broken(times, values, step):
-    """NaN where samples are missing, so that a line ends there."""
-    wanted = {when: value for when, value in zip(times, values)}
-    grid = numpy.arange(min(times), max(times) + step / 2, step)
-    return grid, numpy.array([wanted.get(int(when), numpy.nan) for when in grid])
-
-
 def timeseries(panel, found, area, picture):
     defaults = panel["fieldConfig"]["defaults"]
     custom, unit = defaults["custom"], defaults["unit"]
@@ -142,7 +136,7 @@ def timeseries(panel, found, area, picture):
         if stacked:
             top = base + numpy.nan_to_num(values)
             if custom["drawStyle"] == "bars":
-                axes.bar(grid, top - base, step * 0.9, bottom=base, color=color, lw=0)
+                axes.bar(grid, top - base, step, bottom=base, color=color, lw=0, antialiased=False)
             else:
                 axes.fill_between(grid, base, top, color=color, alpha=0.55, lw=0, step=None)
                 axes.plot(grid, top, color=color, lw=1)
@@ -153,7 +147,8 @@ def timeseries(panel, found, area, picture):
             axes.plot(grid[lonely], values[lonely], ".", color=color, ms=4)
     highest = numpy.nanmax(base if stacked else matrix)
     lines = thresholds(panel, axes, unit)
-    top = defaults.get("max") or max([highest, *[line for line in lines if line < 30 * max(highest, 1e-9)]]) * 1.12
+    # Grafana does not make room for a threshold far above.
+    top = defaults.get("max") or max([highest, *[line for line in lines if line < 2 * highest]]) * 1.12
     axes.set_ylim(defaults.get("min", 0), top if top > 0 else 1)
     marks(axes, picture)
     time_axis(axes, picture)
@@ -190,17 +185,29 @@ def legend(panel, area, series, matrix, colors, rows):
             area.write(shown, 1 - (12 + 82 * number) / area.width, y, 8, INK, "right")
 
 
+def stretches(values, step):
+    """From when to when a series had which value."""
+    found = []
+    for when, value in values:
+        if found and found[-1][2] == value and when - found[-1][1] <= step:
+            found[-1][1] = when
+        else:
+            found.append([when, when, value])
+    return found
+
+
 def state_timeline(panel, found, area, picture):
     look = Look(panel["fieldConfig"]["defaults"])
     series = sorted(named_series(panel, found, picture.legend))
     if not series:
         return area.write("No data", 0.5, 0.5, 10, DIM, "center")
-    axes = area.inside(left=78, right=12, top=2, bottom=40).axes()
+    left = max(78, 12 + 7 * max(len(name) for name, _, _ in series))
+    axes = area.inside(left=left, right=12, top=2, bottom=40).axes()
     axes.grid(False)
     step = picture.step(panel)
     for row, (_, _, values) in enumerate(series):
-        for when, value in values:
-            axes.broken_barh([(when - step, step * 1.02)], (row - 0.4, 0.8), facecolor=look.color(value), lw=0)
+        for begin, end, value in stretches(values, step):
+            axes.broken_barh([(begin - step, end - begin + step)], (row - 0.4, 0.8), facecolor=look.color(value), lw=0)
     axes.set_yticks(range(len(series)), [name for name, _, _ in series], color=INK, fontsize=8.5)
     axes.set_ylim(len(series) - 0.5, -0.5)
     marks(axes, picture)
@@ -306,7 +313,7 @@ def table(panel, found, area, picture):
             cell = Area(area.picture, area.x + x, area.y + 24 + number * height, width, height)
             value = row.get(field)
             color = look.color(value)
-            filled = look.is_colored and color and (look.mappings or look.steps and color != look.color(-1e18))
+            filled = look.is_colored and color
             if filled:
                 cell.inside(1, 1, 1, 1).box(color, 2)
             words = "" if value is None and is_text else look.text(value)

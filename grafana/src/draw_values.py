@@ -13,6 +13,7 @@ COLORS = {
     "blue": "#4b86dd",
     "purple": "#a26ac9",
     "text": "#d5d6dc",
+    "transparent": None,
 }
 # For series nobody gave a colour.
 PALETTE = ("#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#b877d9", "#5ec4c4", "#c8a06a", "#9aa0a8", "#e58fb0")

@@ -5,21 +5,42 @@ from grafana_foundation_sdk.models import units
 
 import alert_rules
 import queries
-from board import SERVER_LINK, alerts_table, board
-from panels import BAD, NOTE, OUTCOMES, STATES, WARN, Column, bars, graph, now, number, query, row_of, steps, table, timeline
+from board import SERVER_LINK, alerts_table, board, firing as firing_alerts
+from panels import (
+    BAD,
+    CLEAR,
+    GOOD,
+    NOTE,
+    OUTCOMES,
+    SEVERITIES,
+    STATES,
+    WARN,
+    Column,
+    bars,
+    graph,
+    now,
+    number,
+    query,
+    row_of,
+    steps,
+    table,
+    timeline,
+)
 from queries import ELIGIBLE, FAILED, TOOL_CALL, age, increase, known, named, quantile, rate, select, share
 
 REQUESTS = "mcp_proxy_requests_total"
 EXITS, FAILED_STARTS = "mcp_proxy_upstream_exits_total", "mcp_proxy_upstream_start_failures_total"
 UNASKED = 'reason!="stopped"'
+REACHED = {1: ("answers", GOOD), 0: ("does not", BAD)}
+DAY = 86_400
 EVERYWHERE = ("healthy", "crash", "overload", "slow")
 
 
-def budget_colors():
+def budget_colors(base=GOOD):
     """Of a share of failures: orange when a month of it uses up the budget, red when it wakes somebody."""
     budget = 1 - alert_rules.objective("availability")
     fastest, *_, slowest = alert_rules.burns("McpErrorBudgetBurn")
-    return steps((slowest.factor * budget, WARN), (fastest.factor * budget, BAD))
+    return steps((slowest.factor * budget, WARN), (fastest.factor * budget, BAD), base=base)
 
 
 def firing(title, severity, color, text):
@@ -32,7 +53,9 @@ def summary():
     crashes = f"{increase(EXITS, UNASKED, window='24h')} - {increase(FAILED_STARTS, UNASKED, window='24h')}"
     failing = [f"sum(\n  {rate(REQUESTS, outcome, window='$__range')}\n)" for outcome in (FAILED, ELIGIBLE)]
     return [
-        firing("Critical alerts", "critical", BAD, "Clients fail now and it does not mend itself. The table says where."),
+        firing(
+            "Critical alerts", "critical", BAD, "Clients fail now and it does not mend itself. The table says where."
+        ),
         firing("Warnings", "warning", WARN, "Something broke and may have mended itself, or a limit is near."),
         firing("Notices", "info", NOTE, "Alerts that are sent to nobody: worth knowing when you look."),
         number(
@@ -57,7 +80,10 @@ def summary():
             "Servers not ready",
             "MCP servers that are not ready although they should be, behind proxies that are up.",
             units.NoUnit,
-            now(f"sum(({select('mcp_proxy_upstream_up')} == bool 0) * {select('mcp_proxy_upstream_desired')})", "not ready"),
+            now(
+                f"sum(({select('mcp_proxy_upstream_up')} == bool 0) * {select('mcp_proxy_upstream_desired')})",
+                "not ready",
+            ),
             shows="crash",
             width=3,
             colors=steps((1, BAD)),
@@ -75,8 +101,8 @@ def summary():
         ),
         number(
             "Failing requests",
-            "Share of the requests in the chosen time that got no answer from a server: errors of the server, timeouts, "
-            "lost servers, refusals. Orange when a month like that would use up the budget, red when it wakes somebody.",
+            "Share of the requests in the chosen time that got no answer from a server: its errors, timeouts, lost "
+            "servers, refusals. Orange when a month like that would use up the budget, red when it wakes somebody.",
             units.PercentUnit,
             now(share(*failing), "failing"),
             shows="crash",
@@ -92,12 +118,16 @@ def servers():
     """One line for each server."""
     failing = share(increase(REQUESTS, FAILED), increase(REQUESTS, ELIGIBLE))
     version = f"group by (job, instance, server_version) ({select('mcp_proxy_upstream_info')})"
+    slow = alert_rules.slow("instance:mcp_proxy_requests_slow:increase5m")
     sessions = f"sum by (job, instance) ({select('mcp_proxy_sessions')})"
     restarts = f"changes({select('process_start_time_seconds')}[$__range])"
+    worst = f"max by (job, instance) (\n{firing_alerts(queries.VARIABLES)}\n)\nor on (job, instance) {select('up')} * 0"
     return table(
         "Servers",
-        "One line for each server; its name leads to its dashboard. Counts are of the chosen time. "
-        "p95 is the time within which 19 of 20 requests are answered.",
+        "One line for each server, those with alerts first; its name leads to its dashboard. Counts are of the chosen "
+        "time. p95 is the time within which 19 of 20 requests are answered. Ended: how often the MCP server ended "
+        "unasked, failed starts included. Restarts are those of the proxy.",
+        row_of(known(worst)),
         row_of(known(queries.state())),
         row_of(known(increase(REQUESTS, ELIGIBLE))),
         row_of(known(failing)),
@@ -108,26 +138,27 @@ def servers():
         row_of(named(age("process_start_time_seconds"))),
         row_of(named(version)),
         columns=[
-            Column("name", "Server", link=("Dashboard of ${__value.text}", SERVER_LINK), width=120),
-            Column("A", "State", mapping=STATES, width=110),
-            Column("B", "Requests", units.Short),
-            Column("C", "Failing", units.PercentUnit, colors=budget_colors()),
-            Column("D", "p95", units.Seconds, colors=steps((alert_rules.slow("instance:mcp_proxy_requests_slow:increase5m"), WARN))),
-            Column("E", "Ends of the server", colors=steps((alert_rules.threshold("McpServerCrashed"), WARN))),
-            Column("F", "Restarts of the proxy", colors=steps((alert_rules.threshold("McpProxyRestarting"), WARN))),
-            Column("G", "Sessions"),
-            Column("H", "Uptime", units.Seconds),
-            Column("server_version", "Version"),
-            Column("instance", "instance"),
+            Column("name", "Server", link=("Dashboard of ${__value.text}", SERVER_LINK), width=110),
+            Column("A", "Alerts", mapping=SEVERITIES, width=80),
+            Column("B", "State", mapping=STATES, width=105),
+            Column("C", "Requests", units.Short),
+            Column("D", "Failing", units.PercentUnit, colors=budget_colors(CLEAR)),
+            Column("E", "p95", units.Seconds, colors=steps((slow, WARN), base=CLEAR)),
+            Column("F", "Ended", colors=steps((alert_rules.threshold("McpServerCrashed"), WARN), base=CLEAR)),
+            Column("G", "Restarts", colors=steps((alert_rules.threshold("McpProxyRestarting"), WARN), base=CLEAR)),
+            Column("H", "Sessions"),
+            Column("I", "Uptime", units.Seconds),
+            Column("server_version", "Version", width=70),
+            Column("instance", "Address", width=125),
         ],
         hidden=("job",),
-        dropped=("I",),
-        sort="Failing",
+        dropped=("J",),
+        sort="Alerts",
         shows=("healthy", "crash", "overload", "slow", "sparse", "down"),
         width=16,
         height=9,
         runbooks=("McpProxyRestarting",),
-    )  # fmt: skip
+    )
 
 
 def slowest():
@@ -143,6 +174,38 @@ def slowest():
         colors=steps((alert_rules.slow("instance_tool:mcp_tool_calls_slow:increase1h"), WARN), base=NOTE),
         runbooks=("McpToolSlow",),
     )
+
+
+def public():
+    """What the world sees: through DNS, firewall, nginx and TLS, which a scrape on loopback never meets."""
+    probes = '{job="mcp-proxy-public"}'
+    late, soon = (alert_rules.threshold("McpCertificateExpiringSoon", name) for name in ("critical", "warning"))
+    return [
+        timeline(
+            "Public addresses",
+            "Whether each public address answers over HTTPS, probed from this host through DNS, nginx and TLS.",
+            query(f"probe_success{probes}", "{{name}} {{instance}}"),
+            mapping=REACHED,
+            shows="public",
+            width=16,
+            height=5,
+            runbooks=("McpPublicEndpointDown",),
+            empty="no public address is probed",
+        ),
+        bars(
+            "Certificates",
+            "How long the certificate that each public address serves is valid; seen last while the address answered.",
+            units.Seconds,
+            now(f"sort(last_over_time(probe_ssl_earliest_cert_expiry{probes}[$__range]) - time())", "{{name}}"),
+            shows="public",
+            width=8,
+            height=5,
+            top=90 * DAY,
+            colors=steps((late * DAY, WARN), (soon * DAY, GOOD), base=BAD),
+            runbooks=("McpCertificateExpiringSoon",),
+            empty="no public address is probed",
+        ),
+    ]
 
 
 def fleet():
@@ -167,6 +230,7 @@ def fleet():
                     )
                 ],
             ),
+            (None, public()),
             (
                 None,
                 [

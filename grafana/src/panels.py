@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Panels of one look: each has a title, a description, a unit, and links to the runbooks it helps with."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import (
     bargauge,
@@ -21,7 +21,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 import queries
 
 SOURCE = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
-GOOD, BAD, WARN, NOTE, PLAIN, OFF = "green", "red", "orange", "blue", "text", "#6e7077"
+GOOD, BAD, WARN, NOTE, PLAIN, CLEAR, OFF = "green", "red", "orange", "blue", "text", "transparent", "#6e7077"
 STATES = {
     queries.DOWN: ("Proxy down", "dark-red"),
     1: ("Ready", GOOD),
@@ -31,7 +31,7 @@ STATES = {
     5: ("Stopping", OFF),
 }
 # As board.RANKS has them.
-SEVERITIES = {3: ("critical", BAD), 2: ("warning", WARN), 1: ("info", NOTE)}
+SEVERITIES = {3: ("critical", BAD), 2: ("warning", WARN), 1: ("info", NOTE), 0: ("none", "transparent")}
 OUTCOMES = {
     "ok": "green",
     "tool_error": "yellow",
@@ -52,7 +52,6 @@ class Tile:
     width: int
     height: int
     shows: tuple
-    runbooks: tuple = field(default=())
 
 
 def query(expression, legend="{{name}}", instant=False, form=PromQueryFormat.TIME_SERIES, exemplars=False):
@@ -103,7 +102,7 @@ def tile(builder, title, text, asked, width, height, shows, runbooks):
     ]
     builder.title(title).description(text).datasource(SOURCE).links(links).span(width).height(height)
     shows = (shows,) if isinstance(shows, str) else tuple(shows)
-    return Tile(builder, width, height, shows, tuple(runbooks))
+    return Tile(builder, width, height, shows)
 
 
 def graph(
@@ -122,7 +121,7 @@ def graph(
     top=None,
     calcs=("mean", "max"),
 ):
-    """A graph over time. `lines`: values and colours of thresholds; `colors`: of series, by a pattern of their legend."""
+    """A graph over time. `lines`: values and colours of thresholds; `colors`: by patterns of legends."""
     builder = (
         timeseries_builders.Panel()
         .unit(unit)
@@ -147,7 +146,7 @@ def graph(
     if stacked:
         builder.stacking(common_builders.StackingConfig().mode(common.StackingMode.NORMAL).group("A"))
     if lines:
-        builder.thresholds(steps(*lines, base="transparent"))
+        builder.thresholds(steps(*lines, base=CLEAR))
         builder.thresholds_style(
             common_builders.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
         )
@@ -159,9 +158,20 @@ def graph(
 
 
 def number(
-    title, text, unit, *asked, shows, width=4, height=4, runbooks=(), colors=None, mapping=None, background=True,
-    empty="–", decimals=None,
-):  # fmt: skip
+    title,
+    text,
+    unit,
+    *asked,
+    shows,
+    width=4,
+    height=4,
+    runbooks=(),
+    colors=None,
+    mapping=None,
+    background=True,
+    empty="–",
+    decimals=None,
+):
     """Big numbers. `colors`: from which value on which."""
     builder = (
         stat_builders.Panel()
@@ -201,13 +211,14 @@ def bars(title, text, unit, *asked, shows, width=12, height=8, runbooks=(), colo
     return tile(builder, title, text, asked, width, height, shows, runbooks)
 
 
-def timeline(title, text, *asked, mapping, shows, width=24, height=7, runbooks=()):
+def timeline(title, text, *asked, mapping, shows, width=24, height=7, runbooks=(), empty="nothing is known"):
     """What each server was, over time, in words and colours."""
     builder = (
         statetimeline.Panel()
         .unit(units.NoUnit)
         .mappings(words(mapping))
         .color_scheme(dashboard_builders.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS))
+        .no_value(empty)
         .show_value(common.VisibilityMode.NEVER)
         .row_height(0.8)
         .merge_values(True)
@@ -229,13 +240,18 @@ def heat(title, text, unit, *asked, shows, width=12, height=8, runbooks=()):
         heatmap_builders.Panel()
         .calculate(False)
         .unit("short")
-        .color(heatmap_builders.HeatmapColorOptions().mode(heatmap_models.HeatmapColorMode.SCHEME).scheme("Turbo").steps(32))
+        .color(
+            heatmap_builders.HeatmapColorOptions()
+            .mode(heatmap_models.HeatmapColorMode.SCHEME)
+            .scheme("Turbo")
+            .steps(32)
+        )
         .y_axis(heatmap_builders.YAxisConfig().unit(unit))
         .filter_values(heatmap_builders.FilterValueRange().le(1e-9))
         .cell_gap(1)
         .exemplars_color("rgba(255,0,255,0.8)")
         .show_legend()
-    )  # fmt: skip
+    )
     return tile(builder, title, text, asked, width, height, shows, runbooks)
 
 
@@ -259,7 +275,9 @@ class Column:
         if self.colors:
             found.append(dashboard.DynamicConfigValue("thresholds", self.colors.build()))
         if self.mapping or self.colors:
-            found.append(dashboard.DynamicConfigValue("custom.cellOptions", {"type": "color-background", "mode": "basic"}))
+            found.append(
+                dashboard.DynamicConfigValue("custom.cellOptions", {"type": "color-background", "mode": "basic"})
+            )
         if self.link:
             link = {"title": self.link[0], "url": self.link[1], "targetBlank": False}
             found.append(dashboard.DynamicConfigValue("links", [link]))
@@ -297,3 +315,27 @@ def table(title, text, *asked, columns, sort, shows, hidden=(), dropped=(), widt
         builder.override_by_name(name, [dashboard.DynamicConfigValue("custom.hidden", True)])
     builder.sort_by([common_builders.TableSortByFieldState().display_name(sort).desc(True)])
     return tile(builder, title, text, asked, width, height, shows, runbooks)
+
+
+def small(*arguments, **options):
+    """A graph of which three stand in a row."""
+    return graph(*arguments, **{"width": 8, "height": 7, **options})
+
+
+def gauge(metric, *matchers):
+    return query(queries.named(queries.select(metric, *matchers)))
+
+
+def level(title, text, unit, metric, limit, what, shows, runbook=None, alert_share=None, more=None):
+    """A gauge and its limit; the line of the alert is a share of it."""
+    asked = [
+        query(queries.named(queries.total(queries.select(metric), ())), "{{name}} " + what),
+        query(queries.named(queries.select(limit)), "{{name}} limit"),
+    ]
+    if alert_share:
+        asked.append(query(queries.named(f"{alert_share} * {queries.select(limit)}"), "{{name}} alert"))
+    if more:
+        asked.append(more)
+    colors = {".* limit": BAD, ".* alert": WARN}
+    runbooks = (runbook,) if runbook else ()
+    return small(title, text, unit, *asked, shows=shows, colors=colors, runbooks=runbooks, calcs=("lastNotNull", "max"))

@@ -13,6 +13,9 @@ KINDS = {
     "latency": ("slow", "timed", "McpLatencyBudgetBurn", ("slow",)),
 }
 MONTH = "30d"
+BROKEN = "Below 0 the promise is broken; -100 % stands for anything worse."
+# Of what is left of a budget: nothing, little, enough.
+LEFT = steps((0, WARN), (0.25, GOOD), base=BAD)
 
 
 def recorded(what, window):
@@ -49,8 +52,7 @@ def budgets(kind, title, text):
         shows=("healthy", "sparse", *shows),
         bottom=-1,
         top=1,
-        # What is left when nothing is, is where an alert with the factor 1 leads to.
-        colors=steps((0, WARN), (1 - alert_rules.burns(alert)[-1].factor + 0.25, GOOD), base=BAD),
+        colors=LEFT,
         runbooks=(alert,),
     )
 
@@ -62,8 +64,8 @@ def burns(kind):
         color = BAD if each.severity == "critical" else WARN
         yield graph(
             f"Burn of the {kind} budget: {each.long} and {each.short}",
-            f"How many times faster than it may the budget is used up, over {each.long} and over {each.short}. An alert "
-            f"({each.severity}) fires when both are above the line at {each.factor:g}.",
+            f"How many times faster than it may the budget is used up, over {each.long} and over {each.short}. An "
+            f"alert ({each.severity}) fires when both are above the line at {each.factor:g}.",
             units.Short,
             *(query(burn(kind, window), "{{name}} " + window) for window in (each.long, each.short)),
             shows=("healthy", *shows),
@@ -80,11 +82,11 @@ def details():
         "Objectives",
         "What each server should do, and did, in 30 days. Failed are errors of the server, timeouts, lost servers and "
         "refusals; requests that were wrong themselves, or that clients gave up, do not count.",
-        row_of(known(recorded("eligible", MONTH))),
-        row_of(known(recorded("failed", MONTH))),
+        row_of(known(f"round({recorded('eligible', MONTH)})")),
+        row_of(known(f"round({recorded('failed', MONTH)})")),
         row_of(objective("availability")),
         row_of(left("availability")),
-        row_of(known(recorded("slow", MONTH))),
+        row_of(known(f"round({recorded('slow', MONTH)})")),
         row_of(objective("latency")),
         row_of(left("latency")),
         columns=[
@@ -92,10 +94,10 @@ def details():
             Column("A", "Requests", units.Short),
             Column("B", "Failed", units.Short),
             Column("C", "Objective: answered", units.PercentUnit),
-            Column("D", "Budget left", units.PercentUnit, colors=steps((0, WARN), (0.25, GOOD), base=BAD)),
+            Column("D", "Budget left", units.PercentUnit, colors=LEFT),
             Column("E", "Slow", units.Short),
             Column("F", "Objective: in time", units.PercentUnit),
-            Column("G", "Budget of time left", units.PercentUnit, colors=steps((0, WARN), (0.25, GOOD), base=BAD)),
+            Column("G", "Budget of time left", units.PercentUnit, colors=LEFT),
         ],
         dropped=("job", "instance"),
         sort="Failed",
@@ -119,14 +121,14 @@ def slo():
                     budgets(
                         "availability",
                         "Budget of failures left of 30 days",
-                        f"{percent} of the requests of 30 days should be answered. Of the failures that leaves room for, this "
-                        "share is left; below 0 the promise is broken (-100 % stands for anything worse).",
+                        f"{percent} of the requests of 30 days should be answered. Of the failures that leaves room "
+                        f"for, this share is left. {BROKEN}",
                     ),
                     budgets(
                         "latency",
                         "Budget of slow requests left of 30 days",
-                        f"{in_time} of the requests of 30 days should be answered within {bound}. Of the slow ones that leaves "
-                        "room for, this share is left; below 0 the promise is broken (-100 % stands for anything worse).",
+                        f"{in_time} of the requests of 30 days should be answered within {bound}. Of the slow ones "
+                        f"that leaves room for, this share is left. {BROKEN}",
                     ),
                 ],
             ),

@@ -7,6 +7,7 @@ Addresses are those of the test, durations are divided by one factor (fault_scal
 import json
 import os
 import random
+import signal
 import socket
 import subprocess
 import time
@@ -70,21 +71,29 @@ class Stack:
         for name in ("prometheus.yml", "alertmanager.yml", "targets/public.yml"):
             self._install(name)
         for folder in ("alerts", "recording") if recording else ("alerts",):
-            for path in sorted((DIRECTORY / folder).glob("*.yml")):
-                self._install(f"{folder}/{path.name}")
+            self._install_folder(folder)
         self.targets([])
         (directory / "assets").mkdir()
         (directory / "assets/runbooks").symlink_to(ROOT / "runbooks")
         try:
             self._start()
         except BaseException:
-            self.stop()
+            self.close()
             raise
 
     def _install(self, name):
         path = self._directory / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(scaled_file(DIRECTORY / name, self._addresses), encoding="utf-8")
+
+    def _install_folder(self, name):
+        for path in sorted((DIRECTORY / name).glob("*.yml")):
+            self._install(f"{name}/{path.name}")
+
+    def load(self, folder):
+        """Adds a folder of rules while Prometheus runs."""
+        self._install_folder(folder)
+        self._processes[-1].send_signal(signal.SIGHUP)
 
     def _start(self):
         self._run(
@@ -155,7 +164,7 @@ class Stack:
         lines += [f"  {a['status']['state']:10} {a['labels']} {a['status']['inhibitedBy']}" for a in self.alerts()]
         return "\n".join([*lines, "notifications:", self.webhook.log()])
 
-    def stop(self):
+    def close(self):
         for process in reversed(self._processes):
             process.terminate()
             process.wait(30)

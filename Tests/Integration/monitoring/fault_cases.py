@@ -8,7 +8,7 @@ import socket
 import time
 
 from control_group import control_group
-from fault_proxy import after, repeated
+from fault_proxy import repeated, unit_group
 from fault_scene import fault
 from journal import NO_LIMIT
 from processes import descriptors, eventually
@@ -17,7 +17,7 @@ from proxy_process import FIXTURE
 # The server ends, or can't be started.
 
 
-@fault("McpServerCrashed", "warning", r"killed by SIGKILL", r"reason=\"signal\"")
+@fault("McpServerCrashed", "warning", r"killed by SIGKILL", r'reason="signal"} => 1\.')
 def killed(scene):
     proxy = scene.proxy("killed")
     yield proxy
@@ -33,22 +33,22 @@ def exits(scene, status):
     yield
 
 
-@fault("McpServerCrashed", "warning", r"status 0", r"EXIT_STATUS=0")
+@fault("McpServerCrashed", "warning", r"exit status 0 after", r"EXIT_STATUS=0$")
 def exit_0(scene):
     return exits(scene, 0)
 
 
-@fault("McpServerCrashed", "warning", r"status 1", r"EXIT_STATUS=1")
+@fault("McpServerCrashed", "warning", r"exit status 1 after", r"EXIT_STATUS=1$")
 def exit_1(scene):
     return exits(scene, 1)
 
 
-@fault("McpServerCrashed", "warning", r"status 3", r"EXIT_STATUS=3")
+@fault("McpServerCrashed", "warning", r"exit status 3 after", r"EXIT_STATUS=3$")
 def exit_3(scene):
     return exits(scene, 3)
 
 
-@fault("McpServerOomKilled", "warning", r"killed by the kernel for want of memory", r"MCP_REASON=oom")
+@fault("McpServerOomKilled", "warning", r"killed by the kernel for want of memory", r'reason="oom"} => 1\.')
 def out_of_memory(scene):
     group = scene.enter(control_group(256))
     proxy = scene.proxy("out-of-memory", prefix=group.command)
@@ -58,7 +58,7 @@ def out_of_memory(scene):
     yield
 
 
-@fault("McpServerCrashLooping", "critical", r"killed by SIGSEGV", r"reason=\"signal\"")
+@fault("McpServerCrashLooping", "critical", r"killed by SIGSEGV", r'reason="signal"} => ')
 def crash_loop(scene):
     """A client that tries again and again what kills the server."""
     proxy = scene.proxy("crash-loop")
@@ -80,12 +80,12 @@ def broken_by_file(scene, name, broken, *flags):
     marker.unlink()
 
 
-@fault("McpServerStartFailing", "critical", r"no such key", r"reason=\"exit\"")
+@fault("McpServerStartFailing", "critical", r"no such key", r'INSTANCE.*reason="exit"} => ')
 def start_fails(scene):
     return broken_by_file(scene, "start-fails", "echo no such key >&2; exit 1")
 
 
-@fault("McpServerStartFailing", "critical", r"not found", r"reason=\"spawn_failed\"")
+@fault("McpServerStartFailing", "critical", r"/program' does not exist", r'INSTANCE.*reason="spawn_failed"} => ')
 def program_missing(scene):
     program = scene.directory / "program"
     program.symlink_to(FIXTURE)
@@ -98,14 +98,19 @@ def program_missing(scene):
 
 
 # It is told after 3 minutes that the server is not ready, and after three starts that it can't be started.
-@fault("McpServerNotReady", "critical", r"initialize", r"handshake_failed", also=("McpServerStartFailing",))
+@fault(
+    "McpServerStartFailing",
+    "critical",
+    r"no answer to initialize within 2 s",
+    r'INSTANCE.*reason="handshake_failed"} => ',
+)
 def handshake_unanswered(scene):
     return broken_by_file(
         scene, "handshake-unanswered", f"exec {FIXTURE} --no-initialize", "--connection-timeout", "2s"
     )
 
 
-@fault("McpServerUnresponsive", "warning", r"answer", r"MCP_EVENT|unresponsive")
+@fault("McpServerUnresponsive", "warning", r"not even an answer to a ping", r"the server did not answer a ping$")
 def hangs(scene):
     proxy = scene.proxy("hangs", "--request-timeout", "2s")
     session = proxy.session()
@@ -118,7 +123,7 @@ def hangs(scene):
 # The server works, but badly.
 
 
-@fault("McpServerProtocolViolations", "warning", r"JSON", r"invalid_json")
+@fault("McpServerProtocolViolations", "warning", r"is not JSON", r'kind="invalid_json"} => ')
 def garbage(scene):
     proxy = scene.proxy("garbage")
     session = proxy.session()
@@ -127,7 +132,14 @@ def garbage(scene):
         yield
 
 
-@fault("McpToolSlow", "warning", r"sleep", r"sleep", resolves=False, labels={"TOOL": "sleep"})
+@fault(
+    "McpToolSlow",
+    "warning",
+    r'"sleep" .* answered in 11 s',
+    r'mcp_tool_calls_slow.*"sleep".* => [45]\.',
+    resolves=False,
+    labels={"TOOL": "sleep"},
+)
 def tool_slow(scene):
     """Slow is what takes longer than 10 s, however fast the clock of the rules runs."""
     proxy = scene.proxy("tool-slow")
@@ -140,7 +152,14 @@ def tool_slow(scene):
     yield time.monotonic()
 
 
-@fault("McpToolFailing", "info", r"env", r"env", resolves=False, labels={"TOOL": "env"})
+@fault(
+    "McpToolFailing",
+    "info",
+    r'"env" .* the tool reports a failure',
+    r'error_type="tool_error", gen_ai_tool_name="env"} => 6 ',
+    resolves=False,
+    labels={"TOOL": "env"},
+)
 def tool_fails(scene):
     proxy = scene.proxy("tool-fails")
     session = proxy.learned_session()
@@ -152,7 +171,7 @@ def tool_fails(scene):
     yield
 
 
-@fault("McpRequestsFailing", "warning", r"timed out|not answered", r"timeout", resolves=False)
+@fault("McpRequestsFailing", "warning", r"timed out after 1 s", r'outcome="timeout"} => 5\.', resolves=False)
 def requests_fail(scene):
     """Of the few calls there are."""
     proxy = scene.proxy("requests-fail", "--request-timeout", "1s")
@@ -164,7 +183,7 @@ def requests_fail(scene):
     yield time.monotonic()
 
 
-@fault("McpErrorBudgetBurn", "critical", r"timed out|not answered", r"timeout")
+@fault("McpErrorBudgetBurn", "critical", r"timed out after 1 s", r'outcome="timeout"} => ')
 def budget_burns(scene):
     proxy = scene.proxy("budget-burns", "--request-timeout", "1s")
     session = proxy.session()
@@ -173,12 +192,13 @@ def budget_burns(scene):
         yield
 
 
-@fault("McpRequestStuck", "warning", None, r"hang|mcp_proxy", resolves=True)
+@fault("McpRequestStuck", "warning", r"waiting for the lock", r'INSTANCE", job="mcp-proxy"} => 1\d\.')
 def call_stuck(scene):
     """Stuck is what takes longer than half its timeout, which is 10 s here."""
     proxy = scene.proxy("call-stuck", "--request-timeout", "20s")
     session = proxy.session()
     yield proxy
+    session.tool("stderr", text="waiting for the lock")
     call = session.start_tool("hang_call")
     yield time.monotonic() + 10
     call.answer(30)
@@ -187,43 +207,49 @@ def call_stuck(scene):
 # Limits are reached.
 
 
-def full_queue(scene, name, meanwhile):
-    """One slow call, and a full queue behind it."""
-    proxy = scene.proxy(name, "--max-in-flight", 1, "--queue", 5)
-    session = proxy.session()
+def queueing(scene, name, *flags):
+    """A server that takes one call at a time, and a short queue in front of it."""
+    proxy = scene.proxy(name, "--max-in-flight", 1, *flags)
+    return proxy, proxy.learned_session()
+
+
+@fault("McpQueueSaturated", "warning", r"answered in \d\.\d+ s", r"queue_length.* => (9|10) ")
+def queue_full(scene):
+    """As many clients as there is room for, who ask again as soon as they are answered."""
+    proxy, session = queueing(scene, "queue-full", "--queue", 10)
     yield proxy
-    calls = [session.start_tool("sleep", ms=25_000)]
-    calls += [session.start_tool("echo", text="at last") for _ in range(5)]
-    with meanwhile(session):
+    with repeated(lambda: session.tool("sleep", ms=500), 0, threads=11):
+        yield
+
+
+@fault("McpRequestsRejected", "critical", r"calls already wait", r'reason="queue_full"} => ')
+def turned_away(scene):
+    """So few ask that no objective can be judged by them."""
+    proxy, session = queueing(scene, "turned-away", "--queue", 1)
+    yield proxy
+    calls = [session.start_tool("sleep", ms=25_000), session.start_tool("echo", text="at last")]
+    with repeated(lambda: session.tool("echo", text="no"), 1.5):
         yield
     for call in calls:
         call.answer(60)
 
 
-@fault("McpQueueSaturated", "warning", r"queue", r"queue")
-def queue_full(scene):
-    return full_queue(scene, "queue-full", contextlib.nullcontext)
-
-
-@fault("McpRequestsRejected", "critical", r"queue", r"queue_full")
-def turned_away(scene):
-    """So few ask that no objective can be judged by them."""
-    return full_queue(
-        scene, "turned-away", lambda session: repeated(lambda: session.tool("echo", text="no"), 1.1)
-    )
-
-
 # More is turned away than the objective allows: that is told, and not twice.
-@fault("McpErrorBudgetBurn", "critical", r"rejected|refused", r"rejected", muted=("McpRequestsRejected",))
+@fault(
+    "McpErrorBudgetBurn",
+    "critical",
+    r"refused by the proxy",
+    r'outcome="rejected"} => ',
+    muted=("McpRequestsRejected",),
+)
 def overloaded(scene):
-    proxy = scene.proxy("overloaded", "--max-in-flight", 1, "--queue", 2)
-    session = proxy.session()
+    proxy, session = queueing(scene, "overloaded", "--queue", 2)
     yield proxy
     with repeated(lambda: session.tool("sleep", ms=300), 0.2, threads=8):
         yield
 
 
-@fault("McpSessionsNearLimit", "warning", r"session", r"session")
+@fault("McpSessionsNearLimit", "warning", r'opened by "test"', r'state="idle"} => 10 ')
 def sessions_leak(scene):
     proxy = scene.proxy("sessions-leak", "--max-sessions", 10)
     yield proxy
@@ -233,12 +259,13 @@ def sessions_leak(scene):
         session.delete()
 
 
-@fault("McpStdinBackpressure", "warning", None, r"stdin")
+@fault("McpStdinBackpressure", "warning", r"waiting for the disk", r"stdin_buffered_bytes.* => [1-9]")
 def stdin_unread(scene):
     proxy = scene.proxy("stdin-unread")
     session = proxy.session()
     child = proxy.child_pid
     yield proxy
+    session.tool("stderr", text="waiting for the disk")
     os.kill(child, signal.SIGSTOP)
     calls = [session.start_tool("echo", text="x" * 900_000) for _ in range(4)]
     yield
@@ -247,7 +274,7 @@ def stdin_unread(scene):
         call.answer(30)
 
 
-@fault("McpProxyFileDescriptorsNearLimit", "warning", None, r"process_open_fds|fds")
+@fault("McpProxyFileDescriptorsNearLimit", "warning", None, r"process_open_fds.* => 5\d ")
 def descriptors_short(scene):
     proxy = scene.proxy("descriptors-short", prefix=["/bin/sh", "-c", 'ulimit -n 64; exec "$0" "$@"'])
     yield proxy
@@ -263,7 +290,7 @@ def descriptors_short(scene):
 # What is told of it gets lost.
 
 
-@fault("McpJournalUnavailable", "warning", None, r"mcp_proxy_journal_up")
+@fault("McpJournalUnavailable", "warning", None, r'journal_up{instance="INSTANCE".* => 0 ')
 def journal_stopped(scene):
     journal = scene.new_journal()
     proxy = scene.proxy("journal-stopped", *NO_LIMIT, journal=journal)
@@ -275,7 +302,7 @@ def journal_stopped(scene):
     journal.signal(signal.SIGCONT)
 
 
-@fault("McpJournalUnavailable", "warning", None, r"mcp_proxy_journal_up")
+@fault("McpJournalUnavailable", "warning", None, r'journal_up{instance="INSTANCE".* => 0 ')
 def journal_killed(scene):
     journal = scene.new_journal()
     proxy = scene.proxy("journal-killed", *NO_LIMIT, journal=journal)
@@ -287,7 +314,9 @@ def journal_killed(scene):
     journal.start()
 
 
-@fault("McpJournalDroppingEvents", "warning", r"lost", r"reason=\"(buffer_full|no_journald)\"")
+@fault(
+    "McpJournalDroppingEvents", "warning", r"\d+ entries of the journal lost", r"MCP_REASON=(no_journald|buffer_full)"
+)
 def entries_lost(scene):
     """journald is away for a moment in which more is said than the proxy can keep."""
     journal = scene.new_journal()
@@ -301,12 +330,14 @@ def entries_lost(scene):
     yield
 
 
-@fault("McpTraceExportFailing", "info", r"collector|spans", r"unreachable", resolves=False)
+@fault("McpTraceExportFailing", "info", None, r'reason="unreachable"} => ', resolves=False)
 def collector_dead(scene):
+    """Few spans may wait for the next attempt, which comes as seldom as ever at any speed of the rules."""
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{nobody.getsockname()[1]}"
-        proxy = scene.proxy("collector-dead", env={"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint})
+        env = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_BSP_MAX_QUEUE_SIZE": "2"}
+        proxy = scene.proxy("collector-dead", env=env)
         session = proxy.session()
         yield proxy
         with repeated(lambda: session.tool("echo", text="traced"), 0.2):
@@ -316,9 +347,10 @@ def collector_dead(scene):
 # The proxy itself.
 
 
-@fault("McpProxyDown", "critical", None, r"proxy-killed")
+@fault("McpProxyDown", "critical", r'serves "proxy-killed"', r'up{instance="INSTANCE".* => 0 ')
 def proxy_killed(scene):
-    proxy = scene.proxy("proxy-killed")
+    unit = scene.enter(unit_group("mcp@proxy-killed"))
+    proxy = scene.proxy("proxy-killed", prefix=unit.command)
     yield proxy
     proxy.process.kill()
     proxy.process.wait()
@@ -326,7 +358,7 @@ def proxy_killed(scene):
     proxy.start()
 
 
-@fault("McpProxyRestarting", "warning", r"stopping|serves", r"process_start_time|changes|serves")
+@fault("McpProxyRestarting", "warning", r'serves "proxy-restarts"', r'INSTANCE", job="mcp-proxy"} => 3 ')
 def proxy_restarts(scene):
     proxy = scene.proxy("proxy-restarts")
     yield proxy
@@ -343,7 +375,7 @@ def starts(scene, proxy):
     return max((value for _, value in found), default=0)
 
 
-@fault("McpConfigReloadFailed", "warning", r"nonsense", r"nonsense")
+@fault("McpConfigReloadFailed", "warning", r"unknown key 'nonsense'", r"MCP_PROBLEM=.*unknown key 'nonsense'")
 def config_wrong(scene):
     config = scene.directory / "config-wrong.yml"
     config.write_text("request-timeout: 1m\n", encoding="utf-8")

@@ -3,13 +3,17 @@
 
 import contextlib
 import http.client
+import os
 import signal
 import subprocess
 import threading
-import time
+from pathlib import Path
+
+import pytest
 
 import processes
 from alerting_stack import free_port
+from control_group import ControlGroup
 from journal import JournaledProxy
 from mcp_http import Http
 from proxy_process import FIXTURE, PROXY, clean_environment
@@ -98,7 +102,26 @@ def repeated(action, pace, threads=1):
             thread.join(60)
 
 
-def after(moment):
-    """Waits for a moment of the monotonic clock: for faults that are made of time."""
-    threading.Event().wait(max(0, moment - time.monotonic()))
-    return moment
+@contextlib.contextmanager
+def unit_group(name):
+    """A control group as systemd makes one for a unit: what runs in it is of that unit to journald."""
+    mounts = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
+    roots = [Path(line.split()[1]) for line in mounts if line.split()[2] == "cgroup2"]
+    if not roots or not os.access(roots[0], os.W_OK):
+        pytest.skip("no control group of version 2 can be made")
+    slice_ = roots[0] / f"mcp_proxy_test_{os.getpid()}.slice"
+    group = slice_ / f"{name}.service"
+    group.mkdir(parents=True)
+    try:
+        yield ControlGroup(group, 2)
+    finally:
+        for path in (group, slice_):
+            processes.eventually(lambda path=path: removed(path), what="the end of the unit's control group")
+
+
+def removed(path):
+    try:
+        path.rmdir()
+    except OSError:
+        return False
+    return True

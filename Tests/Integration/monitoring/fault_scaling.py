@@ -24,7 +24,7 @@ LITERAL = r"(?:\d+(?:ms|[smhdwy]))+"
 TOKEN = re.compile(rf"""
     (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)
     | (?P<comment>\#[^\n]*)
-    | (?P<name>[A-Za-z_:][A-Za-z0-9_:]*)
+    | (?P<name>[A-Za-z_][A-Za-z0-9_:]*)
     | (?P<duration>{LITERAL})(?![A-Za-z0-9_])
     | (?P<number>[0-9.]+)
     | (?P<other>.)""", re.VERBOSE | re.DOTALL)  # fmt: skip

@@ -32,9 +32,10 @@ PATIENCE = 15
 class Fault:
     """What is done to a proxy, and what must come of it.
 
-    `severity` is that of the alert; `also` names the other alerts that may be critical for this instance. `cause` is
-    what its journal query must show, `runbook` what the commands of its runbook must show (a regular expression
-    each, or None where a journal without a systemd can't show it). `resolves`: whether it is over in time for a test.
+    `cause` is what the alert's journal query must show (None where there is no entry that could tell, or only systemd
+    makes it), `runbook` what the commands of its runbook must show: regular expressions. `muted` names alerts that must
+    not be told of, though they fire. `resolves`: whether it is over in time for a test. `labels`: what a runbook asks for
+    besides the name and the instance.
     """
 
     script: object
@@ -42,7 +43,6 @@ class Fault:
     severity: str
     cause: str | None
     runbook: str | None
-    also: tuple = ()
     muted: tuple = ()
     resolves: bool = True
     labels: dict = field(default_factory=dict)
@@ -170,20 +170,8 @@ class Run:
             self.alert, self.arrived = known[0], time.monotonic()
 
     def _look(self):
-        """Runs what the alert and its runbook tell to run, while it fires."""
-        query = self.alert["annotations"]["journal_query"]
-        done = subprocess.run(
-            self.proxy.journal.inside("bash", "-euc", query),
-            env={**os.environ, "SYSTEMD_PAGER": "cat", "LC_ALL": "C.UTF-8"},
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{query}: {done.stderr}"
-        self.journal_output = done.stdout
-        if self.fault.alert in runbook_blocks.runbooks():
-            known = {**self.fault.labels, "NAME": self.proxy.name, "INSTANCE": self.proxy.instance}
-            for block in runbook_blocks.blocks(self.fault.alert, "promql", "journal", section="Diagnosis"):
-                inside = self.proxy.journal.inside()
-                self.diagnosis.append((block, runbook_blocks.run(block, known, self.scene.stack.port, inside)))
+        known = {**self.fault.labels, "NAME": self.proxy.name, "INSTANCE": self.proxy.instance}
+        self.journal_output, self.diagnosis = follow(self.alert, self.scene.stack, self.proxy.journal, known)
 
     def _mend(self):
         with contextlib.suppress(StopIteration):
@@ -208,11 +196,11 @@ class Run:
         """The names of all critical alerts that were sent about this instance, but those expected."""
         told = self.webhook.told("firing", instance=self.proxy.instance, severity="critical")
         names = {alert["labels"]["alertname"] for _, alert in told}
-        return names - {self.fault.alert, *self.fault.also}
+        return names - {self.fault.alert}
 
-    def shown(self):
-        """All that the commands of the runbook printed."""
-        return "\n".join(done.stdout for _, done in self.diagnosis)
+    def shows(self, pattern, text):
+        """Whether a text has what a fault says it must have; INSTANCE stands for that of the proxy."""
+        return re.search(pattern.replace("INSTANCE", re.escape(self.proxy.instance)), text, re.MULTILINE)
 
 
 class Scenery:
@@ -248,8 +236,25 @@ class Scenery:
 
     def close(self):
         self.scene.close()
-        self.stack.stop()
+        self.stack.close()
 
 
-def matches(pattern, text):
-    return re.search(pattern, text, re.MULTILINE) is not None
+def follow(alert, stack, journal, variables):
+    """Runs what an alert and its runbook tell to run: what the journal query prints, and each block as it ended."""
+    done = subprocess.run(
+        journal.inside("bash", "-euc", alert["annotations"]["journal_query"]),
+        env={**os.environ, "SYSTEMD_PAGER": "cat", "LC_ALL": "C.UTF-8"},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    commands = runbook_blocks.blocks(alert["labels"]["alertname"], "promql", "journal", section="Diagnosis")
+    return done.stdout, [
+        (block, runbook_blocks.run(block, variables, stack.port, journal.inside())) for block in commands
+    ]
+
+
+def check_commands(diagnosis):
+    """Asserts that each block of a runbook ran well, and returns all that they printed."""
+    assert diagnosis, "the runbook has no command to diagnose with"
+    for block, done in diagnosis:
+        assert done.returncode == 0, f"{block}:\n{block.text}\n{done.stdout}\n{done.stderr}"
+    return "\n".join(done.stdout for _, done in diagnosis)

@@ -76,6 +76,8 @@ PROGRAMS = {
     "uptime": (None, ""),
     "wc": (None, "-l"),
 }
+# Options of `docker run` and Prometheus that the text speaks of.
+OF_OTHERS = {"cpus", "init", "rm", "storage.tsdb.retention.time"}
 SEPARATORS = {"|", "||", "&&", ";", "&", "{", "}", "()"}
 
 # Which set of values a column of a table holds, by its heading.
@@ -210,9 +212,9 @@ def names(markdown):
         if alert not in alerts():
             yield f"no alert: {alert}"
     prose = re.sub(r"^ *```.*?^ *```", "", markdown, flags=re.S | re.M)
-    known = options() | {flag.lstrip("-") for _, flags in PROGRAMS.values() for flag in flags.split()}
+    known = options() | OF_OTHERS | {flag.lstrip("-") for _, flags in PROGRAMS.values() for flag in flags.split()}
     for option in re.findall(r"(?<![\w-])--([a-z][a-z.-]*)", prose):
-        if option not in known and not re.match(r"storage\.|web\.|cpus|rm", option):
+        if option not in known:
             yield f"no option: --{option}"
     for key in re.findall(r"`([a-z-]+): [^`]+`", prose):
         if key not in options() and key != "for":
