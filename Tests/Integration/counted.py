@@ -19,6 +19,7 @@ APART = (
     "overhead_",
     "process_",
     "queue_wait_",
+    "requests_by_revision{",
     "scrape",
     "stream_duration_",
     "upstream_start_duration_",
@@ -78,6 +79,7 @@ def consistent(page):
     server, client = "mcp_server_operation_duration_seconds", "mcp_client_operation_duration_seconds"
     requests = by("mcp_proxy_requests_total", "mcp_method_name")
     assert by(f"{server}_count", "mcp_method_name") == requests
+    assert page.total("mcp_proxy_requests_by_revision_total") == requests.total()
     assert not by(f"{client}_count", "mcp_method_name") - requests
     errors = {"ok": "", "client_error": "-32", "server_error": "-32"}
     outcomes = Counter()
