@@ -162,6 +162,7 @@ extension Bridge {
             unqueue(call, link)
             send(call, link)
         }
+        relieveOthers(link)
     }
 
     /// A call met a process that was already gone: nobody can have read it, so it waits for the next one.

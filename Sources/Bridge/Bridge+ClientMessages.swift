@@ -90,6 +90,7 @@ extension Bridge {
         guard incoming.method != .ping else {
             return answer(call, with: Messages.emptyResult(id: id), outcome: .ok)
         }
+        settle(session, for: call)
         guard session.phase == .active, let linkID = session.link, let link = links[linkID] else {
             return fail(call, .invalidRequest, "send initialize first")
         }

@@ -19,7 +19,8 @@ extension Bridge {
     /// Sends the `initialize` of the proxy's own.
     mutating func offerHandshake(_ link: Link) {
         link.era.offered()
-        let capabilities = configuration.sharedCapabilities
+        let isComplete = link.declared.map { $0 == configuration.sharedCapabilitySet } ?? true
+        let capabilities = isComplete ? configuration.sharedCapabilities : link.declared?.json ?? "{}"
         let version = configuration.version
         _ = ask(link, .handshake, .initialize) {
             Messages.initialize(id: $0, capabilities: capabilities, version: version)

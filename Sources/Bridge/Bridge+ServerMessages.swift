@@ -135,7 +135,7 @@ extension Bridge {
         guard let session = owner(of: message, envelope, link, method, childID) else { return }
         let isURLMode = envelope[.mode].flatMap { message.string($0) } == "url"
         let needed = ClientCapabilities.needed(for: method, isURLMode: isURLMode)
-        let declared = link.role == .shared ? configuration.sharedCapabilitySet : session.capabilities
+        let declared = link.declared ?? session.capabilities
         let isParked = session.revision.isStateless
         // The stateless revision lets clients be asked in some methods only.
         guard session.capabilities.intersection(declared).isSuperset(of: needed), !isParked || session.parking != nil

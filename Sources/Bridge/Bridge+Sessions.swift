@@ -64,7 +64,7 @@ extension Bridge {
             eventTag: isEphemeral ? "" : randomText(bytes: 4),
             transport: transport,
             revision: revision,
-            link: configuration.isolation == .shared ? Self.firstLink : nil,
+            link: configuration.isolation == .session ? nil : Self.firstLink,
             isEphemeral: isEphemeral,
             store: keepsEvents
                 ? EventStore(maxEvents: configuration.maxStoredEvents, maxBytes: configuration.maxStoredBytes) : nil,
@@ -93,18 +93,20 @@ extension Bridge {
                 if member.name == "version" { session.clientVersion = text }
             }
         }
-        if configuration.isolation == .shared {
+        if configuration.isolation != .session {
             session.envelope = Translation.envelope(of: incoming.message, envelope)
         }
         let asked = incoming.text(.protocolVersion)
         session.revision = asked.map { Revision(handshake: $0) ?? .newestHandshake } ?? .assumed
         switch configuration.isolation {
-        case .shared:
-            guard let link = links[Self.firstLink], link.phase != .crashLoop, link.phase != .stopping else {
-                let link = links[Self.firstLink]
+        case .shared, .pool:
+            let link = checkOut(for: session.capabilities)
+            guard let link, link.phase != .crashLoop, link.phase != .stopping else {
                 failUnavailable(call, link)
                 return close(session, .initializeFailed)
             }
+            session.link = link.id
+            call.link = link.id
             call.aftermath = .sharedHandshake
             if link.phase == .ready { answerSharedHandshake(call, link) }
         case .session:

@@ -19,7 +19,7 @@ extension Bridge {
         let id = incoming.id
         // A child of one's own needs somebody who is known again. Such a client must be told so quickly and in a way that
         // sends it back to `initialize`: any 4xx whose code is not one of its revision's own.
-        guard configuration.isolation == .shared else {
+        guard configuration.isolation != .session else {
             let message = "requests without a session are not served with --isolation session; send initialize"
             return refuse(exchange, .statelessRevision, message, id: id)
         }
@@ -47,10 +47,11 @@ extension Bridge {
             return refuse(exchange, .methodNotFound, message, id: id)
         }
         guard !isDraining else { return refuse(exchange, .shuttingDown, "the proxy is shutting down", id: id) }
-        guard let link = links[Self.firstLink] else {
+        let isAlone = incoming.method.takesTurns || incoming.method == .completionComplete
+        guard let link = isAlone ? checkOut(for: envelope.capabilities ?? []) : homeLink else {
             return refuse(exchange, .upstreamUnavailable, "the MCP server is not running", id: id)
         }
-        if incoming.method == .toolsCall, let fault = parameterFault(incoming, head, link) {
+        if incoming.method == .toolsCall, let fault = parameterFault(incoming, head) {
             return refuse(exchange, .headerMismatch, fault, id: id)
         }
         var incoming = envelope.knowsTasks ? incoming.withoutTasks() : incoming
@@ -101,8 +102,9 @@ extension Bridge {
     }
 
     /// Whether `Mcp-Param-*` repeat the arguments of a tool, as far as its schema is known.
-    private func parameterFault(_ incoming: Incoming, _ head: ExchangeHead, _ link: Link) -> String? {
-        guard let headers = incoming.text(.name).flatMap({ link.parameterHeaders[$0] }),
+    private func parameterFault(_ incoming: Incoming, _ head: ExchangeHead) -> String? {
+        guard let name = incoming.text(.name),
+            let headers = sharedLinks.lazy.compactMap({ $0.parameterHeaders[name] }).first,
             let params = incoming.envelope[.params]
         else { return nil }
         let arguments = members(of: params, in: incoming.message).last { $0.name == "arguments" }

@@ -104,6 +104,8 @@ extension Bridge {
         if wasShakingHands { link.era.failed() }
         link.watch = Watch()
         if link.phase == .crashLoop { failWaiting(on: link) }
+        // Who waited for this one need not wait for its next process.
+        for other in sharedLinks where other !== link { relieveOthers(other) }
     }
 
     /// The child was stopped while no process of it ran: there is no exit to tell.
@@ -155,10 +157,10 @@ extension Bridge {
 
     // MARK: Handshake
 
-    private mutating func beginHandshake(_ link: Link) {
+    mutating func beginHandshake(_ link: Link) {
         switch link.role {
-        case .spare:
-            break
+        case .spare: break
+        case .shared where link.isReserve: break
         case .shared:
             link.phase = .initializing
             open(link)
@@ -266,6 +268,9 @@ extension Bridge {
     private mutating func settleHandshake(_ new: Link.Handshake, _ link: Link) {
         link.handshake = new
         if link.role == .shared { link.era.settled(isStateless: new.revision.isStateless) }
+        if case .pool = configuration.isolation {
+            if new.revision.isStateless { engageReserves(like: link) } else { link.turns.takeTurns() }
+        }
         link.wasReady = true
         if link.role != .shared { lastStartSucceeded = true }
         effects.append(.confirmReady(link: link.id))

@@ -23,7 +23,7 @@ package struct Bridge: ~Copyable {
     var random: any RandomNumberGenerator
 
     var links: [Int: Link] = [:]
-    /// The link all sessions share, or the one that proves at start-up that a handshake succeeds.
+    /// The link all sessions share, the first of a pool, or the one that proves at start-up that a handshake succeeds.
     static let firstLink = 0
     var nextLink = 1
     /// Seals what clients of the stateless revision carry around.
@@ -74,10 +74,13 @@ package struct Bridge: ~Copyable {
 
     // MARK: Life
 
-    /// Starts the first child.
+    /// Starts the first child, and the others of a pool.
     package mutating func start(now: NIODeadline) {
         self.now = now
-        openLink(id: Self.firstLink, role: configuration.isolation == .shared ? .shared : .probe)
+        openLink(id: Self.firstLink, role: configuration.isolation == .session ? .probe : .shared)
+        links[Self.firstLink]?.declared = configuration.sharedCapabilitySet
+        guard case .pool(let size) = configuration.isolation else { return }
+        for _ in 1..<size { openLink(role: .shared) }
     }
 
     /// Stops taking in sessions and calls; those under way go on.
@@ -111,15 +114,17 @@ package struct Bridge: ~Copyable {
 
     package var inFlightCount: Int { links.values.reduce(0) { $0 + $1.inFlight } }
 
-    /// What `/readyz` answers: the child is up and has answered its handshake. With a child per session: one did so
-    /// at start-up, and the newest start succeeded.
+    /// What `/readyz` answers: the child, or one of a pool, is up and has answered its handshake. With a child per
+    /// session: one did so at start-up, and the newest start succeeded.
     package var readiness: Readiness {
         if isDraining { return Readiness(.stopping, reason: "the proxy is shutting down") }
         let failingSpare = links.values.first { $0.role == .spare && $0.phase == .crashLoop }
         if configuration.isolation == .session, lastStartSucceeded == true, failingSpare == nil {
             return Readiness(.ready)
         }
-        guard let link = failingSpare ?? links[Self.firstLink] ?? links.values.first(where: { $0.lastExit != nil })
+        guard
+            let link = failingSpare ?? homeLink ?? links[Self.firstLink]
+                ?? links.values.first(where: { $0.lastExit != nil })
         else {
             return Readiness(.starting, reason: "the MCP server has not been started yet")
         }

@@ -5,11 +5,45 @@ package import MCP
 package import NIOCore
 
 /// How clients share children.
-package enum Isolation: String, CaseIterable, Sendable {
+package enum Isolation: RawRepresentable, Equatable, Sendable {
     /// One child serves every session.
     case shared
     /// Each session has a child of its own.
     case session
+    /// So many children serve one caller each at a time.
+    case pool(Int)
+
+    package static let poolSizes = 2...64
+
+    /// As an operator writes it: `shared`, `session` or `pool=N`.
+    package init?(rawValue: String) {
+        switch rawValue {
+        case "shared": self = .shared
+        case "session": self = .session
+        default:
+            guard rawValue.hasPrefix("pool="), let size = Int(rawValue.dropFirst(5)), Self.poolSizes.contains(size),
+                rawValue == "pool=\(size)"
+            else { return nil }
+            self = .pool(size)
+        }
+    }
+
+    package var rawValue: String {
+        switch self {
+        case .shared: "shared"
+        case .session: "session"
+        case .pool(let size): "pool=\(size)"
+        }
+    }
+
+    /// The most children there can be at a time, for so many sessions.
+    package func children(sessions: Int) -> Int {
+        switch self {
+        case .shared: 1
+        case .session: sessions + 2
+        case .pool(let size): size
+        }
+    }
 }
 
 /// Which kind of revision a shared child is spoken to in.

@@ -32,6 +32,9 @@ struct EraSearch {
     /// What it said of itself after `initialize` had been sent: its answer to that decides.
     var discovered: Link.Handshake?
 
+    /// - Parameter isStateless: What another child of the same command was found to speak.
+    init(isStateless: Bool? = nil) { self.isStateless = isStateless }
+
     /// A process has been started.
     mutating func begin(_ wanted: UpstreamProtocol) -> Opening {
         isAsked = false

@@ -70,6 +70,8 @@ final class Link {
     var clientHandshake: (line: ByteBuffer, id: ByteRange)?
     var clientIsInitialized = false
     var handshake: Handshake?
+    /// What a shared child is told that its clients can be asked; nil for one of a pool that has not been spoken to.
+    var declared: ClientCapabilities?
     /// How it is found out what a shared child speaks.
     var era = EraSearch()
 

@@ -19,6 +19,8 @@ struct RecentNames {
         if order.count > capacity, let oldest = order.popFirst() { names.remove(oldest) }
     }
 
+    var isEmpty: Bool { names.isEmpty }
+
     func contains(_ name: String) -> Bool { names.contains(name) }
 
     /// Forgets a name; false when it was not known.

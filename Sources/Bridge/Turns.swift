@@ -36,6 +36,9 @@ struct Turns: Equatable {
     /// Those whose calls hold up the calls of others.
     var holders: [SessionKey] { areTaken ? running.filter { $0.value.holding > 0 }.map(\.key) : [] }
 
+    /// Whether no call holds up others.
+    var isIdle: Bool { running.values.allSatisfy { $0.holding == 0 } }
+
     mutating func takeTurns() { areTaken = true }
 
     /// Whether a call of `session` may go to the child now.

@@ -35,6 +35,17 @@ package struct ClientCapabilities: OptionSet, Sendable {
         self = found
     }
 
+    /// The `capabilities` object that declares them.
+    package var json: String {
+        let modes = [(ClientCapabilities.elicitationForm, "form"), (.elicitationURL, "url")].filter { contains($0.0) }
+        var declared = [(ClientCapabilities.sampling, "sampling"), (.roots, "roots"), (.tasks, "tasks")]
+            .filter { contains($0.0) }.map { "\"\($0.1)\":{}" }
+        if !modes.isEmpty {
+            declared.append("\"elicitation\":{\(modes.map { "\"\($0.1)\":{}" }.joined(separator: ","))}")
+        }
+        return "{\(declared.joined(separator: ","))}"
+    }
+
     /// What a client must have declared to be asked `method`; nothing for methods the protocol doesn't name.
     ///
     /// - Parameter isURLMode: whether an `elicitation/create` has `mode: "url"`.

@@ -10,7 +10,7 @@ import Glibc
 ///
 /// - Returns: A warning for the operator when even the hard limit is too low.
 func raiseFileDescriptorLimit(for configuration: Configuration) -> String? {
-    let children = configuration.isolation == .session ? configuration.maxSessions + 2 : 1
+    let children = configuration.isolation.children(sessions: configuration.maxSessions)
     let needed = rlim_t(configuration.maxConnections * 2 + children * 4 + 64)
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < needed else {

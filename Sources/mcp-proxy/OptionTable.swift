@@ -83,11 +83,11 @@ extension Option {
     private static let sessions: [Option] = [
         Option(
             .isolation,
-            .choice(["shared", "session"]),
+            .isolation,
             default: "shared",
             .sessions,
-            metavar: "shared|session",
-            "one child for all sessions, or one for each"
+            metavar: "shared|session|pool=N",
+            "one child for all, one for each session, or N that serve one client each at a time"
         ),
         Option(
             .upstreamProtocol,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Bridge
 import Gateway
 
 extension ListenAddress {
@@ -38,6 +39,8 @@ enum ValueKind: Sendable {
     /// Milliseconds. Where `zeroIsOff`, 0 is allowed below the minimum too.
     case duration(minimum: Int, zeroIsOff: Bool)
     case choice([String])
+    /// `shared`, `session` or `pool=N`.
+    case isolation
     /// The path of a URL.
     case endpoint
     case text
@@ -86,7 +89,7 @@ extension ValueKind {
             return .milliseconds(milliseconds)
         case .address: return ListenAddress(text).map(Value.address)
         case .json: return jsonObject(text).map(Value.text)
-        case .choice, .endpoint, .text, .path, .assignment, .origin, .hostName:
+        case .choice, .isolation, .endpoint, .text, .path, .assignment, .origin, .hostName:
             return accepts(text) ? .text(text) : nil
         }
     }
@@ -94,6 +97,7 @@ extension ValueKind {
     private func accepts(_ text: String) -> Bool {
         switch self {
         case .choice(let choices): return choices.contains(text)
+        case .isolation: return Isolation(rawValue: text) != nil
         case .endpoint: return text.hasPrefix("/") && isPlainWord(text) && !text.contains { $0 == "?" || $0 == "#" }
         case .path: return !text.isEmpty && !text.utf8.contains(0)
         case .text: return !text.isEmpty && text.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
@@ -122,6 +126,9 @@ extension ValueKind {
             return "a time such as 500ms, 30s, 5m or 1h (a bare number is milliseconds)"
                 + (zeroIsOff ? ", or 0 to turn it off" : minimum > 0 ? ", more than 0" : "")
         case .choice(let choices): return choices.dropLast().joined(separator: ", ") + " or " + (choices.last ?? "")
+        case .isolation:
+            let sizes = Isolation.poolSizes
+            return "shared, session or pool=N with N from \(sizes.lowerBound) to \(sizes.upperBound)"
         case .endpoint: return "a path that starts with a slash, such as /mcp"
         case .text: return "a text in one line"
         case .path: return "a path"

@@ -11,6 +11,7 @@ import Testing
         case .boolean, .action: nil
         case .assignment: (option, "A=b")
         case .choice(let choices): (option, choices[1])
+        case .isolation: (option, "pool=3")
         case .endpoint: (option, "/x")
         case .integer: (option, "7")
         case .size: (option, "2K")
