@@ -68,6 +68,7 @@ extension Bridge {
 
     private mutating func engage(_ link: Link, declaring capabilities: ClientCapabilities) {
         link.declared = capabilities
+        link.startedAt = now
         if link.phase == .starting, link.generation > 0 { beginHandshake(link) }
     }
 

@@ -143,6 +143,8 @@ extension Bridge {
         }
         let link = spare ?? openLink(role: .exclusive(session.key))
         link.role = .exclusive(session.key)
+        // How long it was spare says nothing of its start.
+        link.startedAt = now
         session.link = link.id
         openSpare()
         // A child must be asked for a revision that has a handshake; one that was not asked for any counts as old.
