@@ -5,8 +5,17 @@ import Foundation
 /// The server of benchmarks: it finds the id, answers with a fixed text, and writes once per read.
 ///
 /// It knows `initialize`, `ping`, `tools/list` and `tools/call`, does not check what it reads, and ends with its input.
+/// As a server of 2026-07-28 it knows `server/discover` instead of the first two.
 struct FastMode {
     private static let call = Array(#","result":{"content":[{"type":"text","text":"ok"}],"isError":false}}"#.utf8)
+    private static let statelessCall = Array(
+        #","result":{"resultType":"complete","content":[{"type":"text","text":"ok"}],"isError":false}}"#.utf8
+    )
+    private static let discover = Array(
+        (#","result":{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"#
+            + #""ttlMs":0,"cacheScope":"private","_meta":{"io.modelcontextprotocol/serverInfo":"#
+            + #"{"name":"fixture-fast","version":"1.0.0"}}}}"#).utf8
+    )
     private static let initialize = Array(
         (#","result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"#
             + #""serverInfo":{"name":"fixture-fast","version":"1.0.0"}}}"#).utf8
@@ -22,6 +31,9 @@ struct FastMode {
     private var input = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
     private var filled = 0
     private var output: [UInt8] = []
+    private let isStateless: Bool
+
+    init(isStateless: Bool) { self.isStateless = isStateless }
 
     mutating func run() {
         while true {
@@ -62,8 +74,10 @@ struct FastMode {
         output += FastMode.prefix
         output += UnsafeRawBufferPointer(rebasing: line[id])
         if FastMode.holds(line, #"tools/call""#) {
-            output += FastMode.call
-        } else if FastMode.holds(line, #"initialize""#) {
+            output += isStateless ? FastMode.statelessCall : FastMode.call
+        } else if isStateless, FastMode.holds(line, #"server/discover""#) {
+            output += FastMode.discover
+        } else if !isStateless, FastMode.holds(line, #"initialize""#) {
             output += FastMode.initialize
         } else if FastMode.holds(line, #"tools/list""#) {
             output += FastMode.list

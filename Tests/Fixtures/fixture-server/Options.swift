@@ -21,6 +21,8 @@ struct Options: Sendable {
     var stringIDs = false
     var isSerial = false
     var isFast = false
+    /// In fast mode: a server of 2026-07-28.
+    var isStateless = false
     var trace: String?
 
     struct Mistake: Error { let message: String }
@@ -62,6 +64,7 @@ struct Options: Sendable {
             case "--string-ids": stringIDs = true
             case "--serial": isSerial = true
             case "--fast": isFast = true
+            case "--stateless": isStateless = true
             case "--trace": trace = try value()
             default: throw Mistake(message: "unknown flag \(argument); Tests/Fixtures/README.md lists them")
             }

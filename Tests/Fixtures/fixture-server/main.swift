@@ -32,7 +32,7 @@ func serve(_ options: Options) {
     }
     usleep(options.slowStart * 1000)
     if options.isFast {
-        var mode = FastMode()
+        var mode = FastMode(isStateless: options.isStateless)
         return mode.run()
     }
     var trace: Int32?
