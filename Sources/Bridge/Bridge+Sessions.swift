@@ -247,10 +247,11 @@ extension Bridge {
     private mutating func release(_ session: Session, _ link: Link) {
         if case .exclusive = link.role { return stop(link) }
         guard !link.isStateless else {
-            if session.listening == nil { for uri in session.subscriptions { link.release(uri) } }
+            guard session.listening == nil, !session.isEphemeral || !session.subscriptions.isEmpty else { return }
+            for uri in session.subscriptions { link.release(uri) }
             return adjustWatch(of: link)
         }
-        link.taskTokens = link.taskTokens.filter { $0.value.session != session.key }
+        if !link.taskTokens.isEmpty { link.taskTokens = link.taskTokens.filter { $0.value.session != session.key } }
         if session.calledGeneration == link.generation { link.servedStrangers = true }
         for uri in session.listening?.uris ?? [] {
             link.subscriptions[uri]?.waiting.remove(session.key)

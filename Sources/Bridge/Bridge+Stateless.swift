@@ -35,7 +35,7 @@ extension Bridge {
             let message = "revision \(Revision.stateless.rawValue) has no answers of clients"
             return refuse(exchange, .invalidRequest, message, id: id, omitsUnknownID: true)
         }
-        let envelope = RequestEnvelope(at: incoming.envelope[.meta], in: incoming.message)
+        let envelope = RequestEnvelope(incoming.envelope, in: incoming.message)
         if let fault = envelope.fault { return refuse(exchange, .envelopeInvalid, fault, id: id) }
         if let fault = shapeFault(incoming) { return refuse(exchange, .envelopeInvalid, fault, id: id) }
         if let fault = headerFault(incoming, envelope, head) { return refuse(exchange, .headerMismatch, fault, id: id) }
@@ -90,9 +90,7 @@ extension Bridge {
     /// What of the parameters the proxy reads is not what it should be, in words.
     private func shapeFault(_ incoming: Incoming) -> String? {
         let message = incoming.message
-        let params = incoming.envelope[.params].map { members(of: $0, in: message) } ?? []
-        if params.count(where: { $0.name == "arguments" }) > 1 { return "params.arguments occurs twice" }
-        if params.contains(where: { $0.name == "requestState" && message.string($0.value) == nil }) {
+        if let state = incoming.envelope[.requestState], message.string(state) == nil {
             return "params.requestState must be a string"
         }
         guard let token = incoming.envelope[.metaProgressToken], message.string(token) == nil,
@@ -103,12 +101,13 @@ extension Bridge {
 
     /// Whether `Mcp-Param-*` repeat the arguments of a tool, as far as its schema is known.
     private func parameterFault(_ incoming: Incoming, _ head: ExchangeHead) -> String? {
-        guard let name = incoming.text(.name),
-            let headers = sharedLinks.lazy.compactMap({ $0.parameterHeaders[name] }).first,
+        guard links.values.contains(where: { !$0.parameterHeaders.isEmpty }), let name = incoming.text(.name),
+            let headers = links.values.lazy.compactMap({ $0.parameterHeaders[name] }).first,
             let params = incoming.envelope[.params]
         else { return nil }
-        let arguments = members(of: params, in: incoming.message).last { $0.name == "arguments" }
-        return headers.fault(head.routing, arguments: arguments?.value, in: incoming.message)
+        let arguments = members(of: params, in: incoming.message).filter { $0.name == "arguments" }
+        guard arguments.count < 2 else { return "params.arguments occurs twice" }
+        return headers.fault(head.routing, arguments: arguments.first?.value, in: incoming.message)
     }
 
     private mutating func refuseRevision(_ asked: String, _ exchange: ExchangeID, _ id: RequestID?) {
@@ -290,7 +289,6 @@ extension Session {
     /// Takes over what a request says of its client.
     func take(_ envelope: RequestEnvelope) {
         capabilities = envelope.capabilities ?? []
-        clientName = envelope.clientName
         logLevel = envelope.logLevel
     }
 }

@@ -31,6 +31,7 @@ struct RecentNames {
     }
 
     mutating func removeAll() {
+        guard !names.isEmpty else { return }
         names.removeAll()
         order.removeAll()
     }

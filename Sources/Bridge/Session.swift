@@ -113,7 +113,7 @@ final class Session {
     /// Lets go of everything but what a call that still runs must know of it.
     func clear() {
         store = nil
-        backlog.removeAll()
+        if !backlog.isEmpty { backlog.removeAll() }
         backlogBytes = 0
         parking?.answer = nil
         subscriptions.removeAll()

@@ -76,7 +76,7 @@ struct EnvelopeScanner {
     @inline(never)
     private func unescapedMember(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ scope: Scope) -> Member? {
         // Room for the longest name there is; a longer one is none of them.
-        var name = InlineArray<39, UInt8>(repeating: 0)
+        var name = InlineArray<42, UInt8>(repeating: 0)
         var count = 0
         var decoder = StringDecoder(start, end)
         while let byte = decoder.next(bytes) {

@@ -12,7 +12,7 @@ package enum Member: UInt8, CaseIterable, Sendable {
     case elicitationID, mode, requestState
     // In `params._meta`.
     case meta, metaProgressToken, metaProtocolVersion, metaRelatedTask, metaRelatedTaskID
-    case metaSubscriptionID
+    case metaSubscriptionID, metaClientCapabilities, metaLogLevel
     // In `result`.
     case resultProtocolVersion, resultCapabilities, resultServerInfo, resultInstructions, resultIsError
     case resultTask, resultTaskID, resultType
@@ -46,6 +46,8 @@ package enum Member: UInt8, CaseIterable, Sendable {
         case .metaProtocolVersion: "params._meta.io.modelcontextprotocol/protocolVersion"
         case .metaRelatedTask: "params._meta.io.modelcontextprotocol/related-task"
         case .metaRelatedTaskID: "params._meta.io.modelcontextprotocol/related-task.taskId"
+        case .metaClientCapabilities: "params._meta.io.modelcontextprotocol/clientCapabilities"
+        case .metaLogLevel: "params._meta.io.modelcontextprotocol/logLevel"
         case .metaSubscriptionID: "params._meta.io.modelcontextprotocol/subscriptionId"
         case .resultProtocolVersion: "result.protocolVersion"
         case .resultCapabilities: "result.capabilities"
@@ -99,9 +101,11 @@ enum Scope {
         case (.params, 13): return pick("progressToken", .progressToken) ?? pick("elicitationId", .elicitationID)
         case (.params, 15): return pick("protocolVersion", .protocolVersion)
         case (.meta, 13): return pick("progressToken", .metaProgressToken)
+        case (.meta, 32): return pick("io.modelcontextprotocol/logLevel", .metaLogLevel)
         case (.meta, 36): return pick("io.modelcontextprotocol/related-task", .metaRelatedTask)
         case (.meta, 38): return pick("io.modelcontextprotocol/subscriptionId", .metaSubscriptionID)
         case (.meta, 39): return pick("io.modelcontextprotocol/protocolVersion", .metaProtocolVersion)
+        case (.meta, 42): return pick("io.modelcontextprotocol/clientCapabilities", .metaClientCapabilities)
         case (.relatedTask, 6): return pick("taskId", .metaRelatedTaskID)
         case (.result, 4): return pick("task", .resultTask)
         case (.result, 7): return pick("isError", .resultIsError)

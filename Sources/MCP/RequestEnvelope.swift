@@ -23,7 +23,6 @@ package enum MetaKey {
 package struct RequestEnvelope: Sendable {
     package private(set) var protocolVersion: String?
     package private(set) var capabilities: ClientCapabilities?
-    package private(set) var clientName = ""
     /// Whether the client declares the extension for tasks.
     package private(set) var knowsTasks = false
     /// From here on log messages are wanted; nil when none are.
@@ -31,27 +30,19 @@ package struct RequestEnvelope: Sendable {
     /// What is wrong with it: which key, what stands there, what should. Nil when it is complete.
     package private(set) var fault: String?
 
-    /// Reads the `_meta` object at `range`; without one, everything is missing.
-    package init(at range: ByteRange?, in message: ByteBuffer) {
-        for member in range.map({ members(of: $0, in: message) }) ?? [] {
-            let text = message.string(member.value)
-            switch member.name {
-            case MetaKey.protocolVersion: protocolVersion = text
-            case MetaKey.clientCapabilities where message.text(member.value).hasPrefix("{"):
-                capabilities = ClientCapabilities(at: member.value, in: message)
-                let extensions = members(of: member.value, in: message).last { $0.name == "extensions" }
-                knowsTasks =
-                    extensions.map { members(of: $0.value, in: message).contains { $0.name == MetaKey.tasks } } ?? false
-            case MetaKey.clientInfo:
-                let name = members(of: member.value, in: message).first { $0.name == "name" }
-                clientName = String((name.flatMap { message.string($0.value) } ?? "").prefix(64))
-            case MetaKey.logLevel:
-                logLevel = text.flatMap(LogLevel.init(rawValue:))
-                if logLevel == nil {
-                    let levels = LogLevel.allCases.map(\.rawValue).joined(separator: ", ")
-                    fault = "params._meta[\"\(MetaKey.logLevel)\"] is no log level; use one of \(levels)"
-                }
-            default: break
+    package init(_ envelope: Envelope, in message: ByteBuffer) {
+        protocolVersion = envelope[.metaProtocolVersion].flatMap { message.string($0) }
+        if let range = envelope[.metaClientCapabilities], message.isObject(range) {
+            capabilities = ClientCapabilities(at: range, in: message)
+            let extensions = members(of: range, in: message).last { $0.name == "extensions" }
+            knowsTasks =
+                extensions.map { members(of: $0.value, in: message).contains { $0.name == MetaKey.tasks } } ?? false
+        }
+        if let range = envelope[.metaLogLevel] {
+            logLevel = message.string(range).flatMap(LogLevel.init(rawValue:))
+            if logLevel == nil {
+                let levels = LogLevel.allCases.map(\.rawValue).joined(separator: ", ")
+                fault = "params._meta[\"\(MetaKey.logLevel)\"] is no log level; use one of \(levels)"
             }
         }
         if protocolVersion == nil {

@@ -150,6 +150,8 @@ func names(of member: Member) -> [String] {
     // Those of the reserved keys of `_meta` have dots in them.
     switch member {
     case .metaProtocolVersion: ["params", "_meta", "io.modelcontextprotocol/protocolVersion"]
+    case .metaClientCapabilities: ["params", "_meta", "io.modelcontextprotocol/clientCapabilities"]
+    case .metaLogLevel: ["params", "_meta", "io.modelcontextprotocol/logLevel"]
     case .metaSubscriptionID: ["params", "_meta", "io.modelcontextprotocol/subscriptionId"]
     case .metaRelatedTask: ["params", "_meta", "io.modelcontextprotocol/related-task"]
     case .metaRelatedTaskID: ["params", "_meta", "io.modelcontextprotocol/related-task", "taskId"]
