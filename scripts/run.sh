@@ -11,7 +11,7 @@ binary=.build/release/mcp-proxy
 need_packages "${build_packages[@]}"
 need_swift
 say "building in release mode (some minutes the first time)"
-swift build -c release --static-swift-stdlib --product mcp-proxy
+scripts/release.sh mcp-proxy
 
 # Prints what to try once the proxy is ready, and gives up when it is gone.
 hints() {
