@@ -9,6 +9,7 @@ import pytest
 
 from proxy_process import FIXTURE, PROXY, VENVS, Proxy
 from sdk_client import SDKClient
+from wire_check import Schema
 
 
 @pytest.hookimpl(wrapper=True)
@@ -73,6 +74,14 @@ def sdk():
     yield start
     for client in running:
         client.discard()
+
+
+@pytest.fixture(scope="session")
+def schema():
+    """What knows the schemas of the protocol's revisions: `schema.wrong(revision, message)`."""
+    schema = Schema(VENVS)
+    yield schema
+    schema.close()
 
 
 @pytest.fixture

@@ -25,13 +25,18 @@ class Relay:
             far = socket.create_connection(("127.0.0.1", self._target))
             with self._lock:
                 self._pairs.append((near, far))
-            for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+            for source, sink, keep in zip((near, far), (far, near), self.watch(), strict=True):
+                threading.Thread(target=self._pump, args=(source, sink, keep), daemon=True).start()
+
+    def watch(self):
+        """What is called with the data of a new connection, that of the client and that of the proxy, before it goes on."""
+        return (lambda data: None,) * 2
 
     @staticmethod
-    def _pump(source, sink):
+    def _pump(source, sink, keep):
         try:
             while data := source.recv(65536):
+                keep(data)
                 sink.sendall(data)
         except OSError:
             pass

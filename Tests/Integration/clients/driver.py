@@ -42,7 +42,7 @@ class Handlers:
 
     `config` says how: `sampling` and `elicitation` are the texts to answer with (`elicitation` may be "decline"),
     `sampling_tool` names a tool to call before answering, `hold` makes an answer wait for the op "release",
-    `roots` lists URIs. Each request is reported as an event first.
+    `roots` lists URIs. Each request is reported as an event first. The op "configure" changes the config.
     """
 
     def __init__(self, config, types):
@@ -138,6 +138,9 @@ async def serve(client, handlers):
             return tag
         if op == "release":
             handlers.released.set()
+            emit(tag=tag, result=None)
+        elif op == "configure":
+            handlers.config |= line
             emit(tag=tag, result=None)
         elif op == "cancel":
             await client.cancel(line["target"], running.get(line["target"]))

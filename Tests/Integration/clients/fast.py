@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drives fastmcp's client."""
+"""Drives fastmcp's client. What that has no method for is done by the session of the SDK that it has, too."""
 
 import contextlib
 
@@ -7,6 +7,7 @@ import driver
 import mcp_types as types
 from fastmcp import Client as FastMCPClient
 from fastmcp.client.transports import SSETransport, StreamableHttpTransport
+from mcp.client.subscriptions import listen
 
 
 class Client:
@@ -37,6 +38,25 @@ class Client:
     async def get_prompt(self, tag, name, arguments):
         return await self.client.get_prompt(name, arguments)
 
+    async def complete(self, tag, prompt, argument):
+        return await self.client.complete_mcp(types.PromptReference(type="ref/prompt", name=prompt), argument)
+
+    async def set_level(self, tag, level):
+        return await self.client.set_logging_level(level)
+
+    async def subscribe(self, tag, uri):
+        return await self.client.session.subscribe_resource(uri)
+
+    async def unsubscribe(self, tag, uri):
+        return await self.client.session.unsubscribe_resource(uri)
+
+    async def listen(self, tag, **wanted):
+        """Reports what changes until it is cancelled."""
+        async with listen(self.client.session, **wanted) as subscription:
+            driver.emit(event="listening", tag=tag, honoured=driver.plain(subscription.honored))
+            async for change in subscription:
+                driver.emit(event="change", tag=tag, kind=type(change).__name__, uri=getattr(change, "uri", None))
+
     async def ping(self, tag):
         return await self.client.ping()
 
@@ -47,16 +67,22 @@ async def main(config):
     async def sampling(messages, params, context):
         return await handlers.sampling(context, params)
 
+    async def elicitation(message, response_type, params, context):
+        return await handlers.elicitation(context, params)
+
     chosen = {"log_handler": handlers.logging, "message_handler": handlers.message, "mode": config["mode"]}
     if "sampling" in config:
         chosen["sampling_handler"] = sampling
+    if "elicitation" in config:
+        chosen["elicitation_handler"] = elicitation
     if "roots" in config:
         chosen["roots"] = config["roots"]
     async with contextlib.AsyncExitStack() as stack:
         transport = SSETransport if config["transport"] == "sse" else StreamableHttpTransport
         client = await stack.enter_async_context(FastMCPClient(transport(config["url"]), **chosen))
         handlers.call_tool = client.call_tool
-        driver.emit(event="connected", result=driver.plain(client.initialize_result) or {})
+        result = {"protocolVersion": client.protocol_version, "capabilities": driver.plain(client.server_capabilities)}
+        driver.emit(event="connected", result=result)
         return await driver.serve(Client(client), handlers)
 
 

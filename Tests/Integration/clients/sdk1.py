@@ -63,6 +63,15 @@ class Client:
     async def complete(self, tag, prompt, argument):
         return await self.session.complete(types.PromptReference(type="ref/prompt", name=prompt), argument)
 
+    async def call_tool_as_task(self, tag, name, arguments):
+        return await self.session.experimental.call_tool_as_task(name, arguments)
+
+    async def task_result(self, tag, task):
+        return await self.session.experimental.get_task_result(task, types.CallToolResult)
+
+    async def list_tasks(self, tag):
+        return await self.session.experimental.list_tasks()
+
     async def ping(self, tag):
         return await self.session.send_ping()
 

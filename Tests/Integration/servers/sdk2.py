@@ -1,20 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """A server on the official Python SDK, 2.x: it speaks the revision without a handshake, and those with one.
 
-Its tools are named as those of the fixture server. A `sleep` that is cancelled says so in the file of the first
-argument.
+Its tools are named as those of the fixture server. What they ask the client they ask in the way of the revision they
+are called in. A `sleep` that is cancelled says so in the file of the first
+argument. With `newest` for the second it has a tool more, which only the newest revision can have.
 """
 
 import asyncio
 import os
 import sys
+from typing import Annotated
 
 import mcp_types as types
 from mcp.server.mcpserver import Context, MCPServer
+from pydantic import RootModel
 
 server = MCPServer("sdk2", version="7")
 
 FORM = {"type": "object", "properties": {"answer": {"type": "string"}}}
+ANSWERS = {
+    "form": types.ElicitResult,
+    "url": types.ElicitResult,
+    "sampling": types.CreateMessageResult,
+    "roots": types.ListRootsResult,
+}
 
 
 def elicit(message):
@@ -35,6 +44,20 @@ def pid() -> str:
 @server.tool()
 def numbers(count: int) -> list[int]:
     return list(range(count))
+
+
+class Listing(RootModel[list[int]]):
+    pass
+
+
+def listing(count: int) -> Annotated[types.CallToolResult, Listing]:
+    """Gives an array where older revisions want an object."""
+    return types.CallToolResult(content=[], structured_content=list(range(count)))
+
+
+if "newest" in sys.argv:
+    # In an older revision this SDK refuses to list anything with it.
+    server.tool()(listing)
 
 
 @server.tool(structured_output=False)
@@ -84,27 +107,31 @@ async def list_change(ctx: Context, kind: str) -> str:
     return "changed"
 
 
-def asked(ctx, key, request, state=None):
-    """The client's answer to a question; None when it has to be asked first."""
-    answers = ctx.input_responses or {}
-    if key in answers:
-        return answers[key], None
-    return None, types.InputRequiredResult(input_requests={key: request}, request_state=state)
+async def asked(ctx, kind, request, state=None):
+    """The client's answer to a question; without it the result that asks."""
+    if ctx.protocol_version != "2026-07-28":
+        return await ctx.session.send_request(request, ANSWERS[kind]), None
+    if kind in (ctx.input_responses or {}):
+        assert ctx.request_state == state, ctx.request_state
+        return ctx.input_responses[kind], None
+    return None, types.InputRequiredResult(input_requests={kind: request}, request_state=state)
 
 
 @server.tool(name="elicit", structured_output=False)
 async def elicit_tool(ctx: Context, message: str) -> str | types.InputRequiredResult:
-    answer, question = asked(ctx, "form", elicit(message), "on the way")
-    if question:
-        return question
-    assert ctx.request_state == "on the way", ctx.request_state
-    return f"{answer.action} {answer.content}"
+    answer, question = await asked(ctx, "form", elicit(message), "on the way")
+    return question or f"{answer.action} {answer.content}"
 
 
 @server.tool(structured_output=False)
 async def elicit_url(ctx: Context, message: str) -> str | types.InputRequiredResult:
     params = types.ElicitRequestURLParams(message=message, url="https://example.com/sign-in")
-    answer, question = asked(ctx, "url", types.ElicitRequest(params=params))
+    older = ctx.protocol_version != "2026-07-28"
+    if older:
+        params.elicitation_id = "e1"
+    answer, question = await asked(ctx, "url", types.ElicitRequest(params=params))
+    if older:
+        await ctx.session.send_elicit_complete("e1")
     return question or answer.action
 
 
@@ -112,13 +139,13 @@ async def elicit_url(ctx: Context, message: str) -> str | types.InputRequiredRes
 async def sample(ctx: Context, prompt: str) -> str | types.InputRequiredResult:
     message = types.SamplingMessage(role="user", content=types.TextContent(type="text", text=prompt))
     request = types.CreateMessageRequest(params=types.CreateMessageRequestParams(messages=[message], max_tokens=10))
-    answer, question = asked(ctx, "sampling", request)
+    answer, question = await asked(ctx, "sampling", request)
     return question or answer.content.text
 
 
 @server.tool(structured_output=False)
 async def roots(ctx: Context) -> str | types.InputRequiredResult:
-    answer, question = asked(ctx, "roots", types.ListRootsRequest())
+    answer, question = await asked(ctx, "roots", types.ListRootsRequest())
     return question or ",".join(str(root.uri) for root in answer.roots)
 
 
