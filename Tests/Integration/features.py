@@ -24,7 +24,7 @@ ANOTHER = {
 
 @dataclass
 class Setup:
-    """A client in front of a proxy in front of a server. `trace`: where the server tells of a call that was cancelled."""
+    """A client in front of a proxy in front of a server, which writes to `trace` when a call is cancelled."""
 
     proxy: object
     client: object
@@ -52,7 +52,7 @@ class Setup:
         eventually(lambda: scrape(self.proxy.http).value("mcp_proxy_requests_inflight") == calls, what=f"{calls} calls")
 
     def others(self):
-        """Other clients with a call under way each, which want to hear of everything. What is returned takes them away."""
+        """Other clients with a call under way each, which want to hear of everything. Returns what takes them away."""
         # Where a server works on many calls at a time, a pool is not large enough for each to have its process.
         count = 2 if self.newest_server else 1
         leave = [self._another() for _ in range(count)]
@@ -277,7 +277,7 @@ def tasks_whole(setup):
     assert len(setup.client.do("list_tasks")["tasks"]) == 1
 
 
-# In this order; the changes of lists come late, since they change what there is.
+# In this order: a call that was cancelled may go on unseen, and the changes of lists change what there is.
 CHECKS = {
     check.__name__.replace("_", " ").replace("url", "URL"): check
     for check in (

@@ -29,7 +29,7 @@ class Relay:
                 threading.Thread(target=self._pump, args=(source, sink, keep), daemon=True).start()
 
     def watch(self):
-        """What is called with the data of a new connection, that of the client and that of the proxy, before it goes on."""
+        """What is called with the data of a new connection before it goes on: that of the client, that of the proxy."""
         return (lambda data: None,) * 2
 
     @staticmethod

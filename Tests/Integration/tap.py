@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A relay that keeps what it forwards: the HTTP exchanges between one client and the proxy, as they were on the wire."""
+"""A relay that keeps what it forwards: the HTTP exchanges of a client with the proxy, as they were on the wire."""
 
 import http.client
 import io

@@ -53,7 +53,8 @@ def test_the_new_sdk_with_a_handshake(proxy, sdk):
 
 def test_a_server_that_refuses_is_asked_once(probed, sdk):
     running, methods = probed("polite")
-    assert methods()[:3] == ["server/discover", "initialize", "notifications/initialized"]
+    asked = ["server/discover", "initialize", "notifications/initialized"]
+    eventually(lambda: methods()[:3] == asked, what="the handshake")
     crash(running, sdk)
     ready(running, 2)
     assert methods().count("server/discover") == 1

@@ -49,7 +49,11 @@ def asking(method="elicitation/create", params=FORM, **members):
 
 INITIALIZE = {
     **request("initialize", 0),
-    "params": {"protocolVersion": OLDER, "capabilities": {"elicitation": {}}, "clientInfo": {"name": "c", "version": "1"}},
+    "params": {
+        "protocolVersion": OLDER,
+        "capabilities": {"elicitation": {}},
+        "clientInfo": {"name": "c", "version": "1"},
+    },
 }
 INITIALIZED = result(0, protocolVersion=OLDER, capabilities={}, serverInfo={"name": "s", "version": "1"})
 CALL, LIST = request("tools/call", name="t"), request("tools/list")

@@ -78,7 +78,7 @@ def token(message):
 
 
 def check(schema, exchanges):
-    """All that is wrong with what the client was sent, with the message it is about. Also how many messages there were."""
+    """All that is wrong with what the client was sent, each with its message; and how many messages there were."""
     client, problems, count = _Client(exchanges), [], 0
     for exchange in exchanges:
         stateless = exchange.headers.get("MCP-Protocol-Version") == NEWEST

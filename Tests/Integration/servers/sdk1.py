@@ -91,7 +91,8 @@ async def call(name, arguments):
             answer = await session().elicit_form(arguments["message"], FORM, server.request_context.request_id)
             return f"{answer.action} {answer.content}"
         case "sample":
-            message = types.SamplingMessage(role="user", content=types.TextContent(type="text", text=arguments["prompt"]))
+            prompt = types.TextContent(type="text", text=arguments["prompt"])
+            message = types.SamplingMessage(role="user", content=prompt)
             return (await session().create_message([message], max_tokens=10)).content.text
         case "roots":
             return ",".join(str(root.uri) for root in (await session().list_roots()).roots)
