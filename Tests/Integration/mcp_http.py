@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import sse
 
+NEWEST = "2026-07-28"
 ACCEPT = "application/json, text/event-stream"
 REVISIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 
@@ -90,6 +91,20 @@ class Http:
 def request(method, params=None, id=1):
     message = {"jsonrpc": "2.0", "id": id, "method": method}
     return message if params is None else {**message, "params": params}
+
+
+def stateless(message, capabilities=None):
+    """A request as a client of 2026-07-28 sends it, and the headers that repeat what it says."""
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": NEWEST,
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": capabilities or {},
+    }
+    params = message.get("params", {})
+    headers = {"MCP-Protocol-Version": NEWEST, "Mcp-Method": message["method"]}
+    if named := params.get("name") or params.get("uri"):
+        headers["Mcp-Name"] = named
+    return message | {"params": params | {"_meta": params.get("_meta", {}) | meta}}, headers
 
 
 def notification(method, params=None):

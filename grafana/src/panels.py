@@ -35,6 +35,7 @@ SEVERITIES = {3: ("critical", BAD), 2: ("warning", WARN), 1: ("info", NOTE), 0: 
 OUTCOMES = {
     "ok": "green",
     "tool_error": "yellow",
+    "input_required": "#96d98d",
     "client_error": "blue",
     "cancelled": OFF,
     "server_error": "red",

@@ -21,7 +21,8 @@ def sessions():
     return [
         level(
             "Sessions",
-            "Open sessions, all and those that are in use, and how many there may be.",
+            "Open sessions, all and those that are in use, and how many there may be. Clients of 2026-07-28 have none: "
+            "they are in the graph of requests by revision.",
             units.Short,
             "mcp_proxy_sessions",
             "mcp_proxy_sessions_limit",
@@ -37,6 +38,12 @@ def sessions():
             "mcp_proxy_sessions_opened_total",
             "mcp_protocol_version",
             "transport",
+        ),
+        happened(
+            "Requests by revision",
+            "By the revision of the protocol that clients speak. 2026-07-28 has no sessions.",
+            "mcp_proxy_requests_by_revision_total",
+            "mcp_protocol_version",
         ),
         happened(
             "Sessions closed",
@@ -69,6 +76,25 @@ def sessions():
             query(named(select("mcp_proxy_server_requests_open")), "{{name}} open"),
             shows="healthy",
             runbooks=("McpSessionStuck",),
+        ),
+        small(
+            "Parked calls",
+            "Calls of clients of 2026-07-28 that were asked something (input_required) and have not come back.",
+            units.Short,
+            query(named(select("mcp_proxy_parked_calls"))),
+            shows="healthy",
+        ),
+        small(
+            "Age of the oldest parked call",
+            "For how long the client that was asked first has been away.",
+            units.Seconds,
+            query(
+                named(
+                    f"{age('mcp_proxy_oldest_parked_call_timestamp_seconds')}\n"
+                    f"or {select('mcp_proxy_parked_calls')} * 0"
+                )
+            ),
+            shows="healthy",
         ),
         small(
             "Silence of waiting sessions",

@@ -18,7 +18,7 @@ import yaml
 
 import journal
 from otlp_collector import Collector
-from mcp_http import Http
+from mcp_http import Http, stateless, tool
 from processes import eventually
 from prometheus import listening_port
 from proxy_process import FIXTURE, ROOT, Proxy
@@ -106,9 +106,20 @@ class Healthy(Scenario):
             asked = call.method("sampling/createMessage")
             self.asking.answer(asked, {"role": "assistant", "model": "m", "content": {"type": "text", "text": "UTC"}})
             call.answer()
+            self.parked = self.elicit(step)
+        if step % 30 == 16:
+            answer = {key: {"action": "accept", "content": {"answer": "UTC"}} for key in self.parked["inputRequests"]}
+            done = self.elicit(step, inputResponses=answer, requestState=self.parked["requestState"])
+            assert done["resultType"] == "complete", done
         if step == 90:
             self.proxy.signal(signal.SIGHUP)
             self.proxy.event("config.reloaded")
+
+    def elicit(self, id, **parameters):
+        """A call of a client without a session, that asks for an answer; or its continuation."""
+        call = tool("elicit", id=id, message="which zone?")
+        call["params"] |= parameters
+        return self.proxy.http.post(*stateless(call, {"elicitation": {}})).json["result"]
 
     def close(self):
         super().close()
