@@ -8,7 +8,8 @@ import json
 import pytest
 
 import sse
-from tap import Exchange
+from mcp_http import Http, tool
+from tap import Exchange, Tap
 from wire_check import check
 
 OLDER, NEWEST = "2025-11-25", "2026-07-28"
@@ -220,3 +221,30 @@ def test_what_belongs_together(schema, exchanges):
 def test_what_does_not(schema, exchanges, problem):
     problems, _ = check(schema, exchanges)
     assert len(problems) == 1 and problem in problems[0], problems
+
+
+def test_what_a_tap_hears(proxy, schema):
+    """Answers in one JSON body, in a batch and on both kinds of stream, and those that are cut off."""
+    running = proxy()
+    tap = Tap(running.port)
+    session = Http(tap.port).session("2025-03-26", {"sampling": {}}, listen=True)
+    batch = [tool("echo", id="a", text="x"), tool("echo", id="b", text="y")]
+    assert session.post(batch).status == 200
+    call = session.start_tool("sample", prompt="p")
+    text = {"type": "text", "text": "t"}
+    asked = call.method("sampling/createMessage")
+    session.answer(asked, {"role": "assistant", "model": "m", "content": text})
+    call.answer()
+    session.tool("list_change", kind="tool")
+    session.stream.method("notifications/tools/list_changed")
+    session.start_tool("sleep", ms=60_000).drop()
+    exchanges = tap.exchanges
+    tap.close()
+    assert check(schema, exchanges)[0] == []
+    heard = [message for exchange in exchanges for message in exchange.answered]
+    methods = [message["method"] for message in heard if "method" in message]
+    assert sorted(methods) == ["notifications/tools/list_changed", "sampling/createMessage"]
+    assert {message["id"] for message in heard if "result" in message} == {0, 1, 2, "a", "b"}
+    (taken,) = [exchange for exchange in exchanges if len(exchange.asked) == 2]
+    taken.answer = taken.answer.replace(b'"content"', b'"contents"')
+    assert len(check(schema, exchanges)[0]) == 2, "and whatever is wrong with it"
