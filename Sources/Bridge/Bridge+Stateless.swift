@@ -253,7 +253,7 @@ extension Bridge {
             link.turns.owner == (call.mayAsk ? .session(running[0].key) : .nobody)
         else { return nil }
         // A child may still work on what its client has given up.
-        return calls.values.contains { $0.link == link.id && !$0.isLive } ? nil : running[0]
+        return calls.values.contains { $0.link == link.id && !$0.isLive && $0.session != nil } ? nil : running[0]
     }
 }
 

@@ -121,6 +121,18 @@ struct EraTests {
         #expect(world.violations == 0)
     }
 
+    @Test("a probe that is never answered takes log messages from nobody")
+    func silenceAndLogs() throws {
+        let world = auto()
+        world.pass(.seconds(3))
+        world.childSays(World.handshake(id: try #require(world.sent().last).id))
+        let exchange = world.post(StatelessRequest(meta: #""\#(MetaKey.logLevel)":"debug""#))
+        world.childSays(
+            #"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"error","data":"heard"}}"#
+        )
+        #expect(world.messages(exchange).count == 1)
+    }
+
     @Test("a child that answers the probe after the handshake goes on as it is")
     func veryLate() throws {
         let world = auto()
