@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Wording
+
 /// The child's command, ready to be started.
 struct ChildCommand: Sendable, Equatable {
     /// The program as it was given: a path, or a name that was found on `PATH`.
@@ -143,13 +145,4 @@ struct ProgramLookup {
     private func failure(_ program: CommandWord, _ problem: String, _ remedy: String) -> ConfigurationError {
         ConfigurationError(.commandNotFound, "the command \(quoted(program.shown)) \(problem)", remedy)
     }
-}
-
-/// `word` in single quotes if a shell would not take it as one plain word.
-func shellQuoted(_ word: String) -> String {
-    let isPlain = word.unicodeScalars.allSatisfy { scalar in
-        scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || "_-+=./:@%,*".unicodeScalars.contains(scalar)
-    }
-    if isPlain, !word.isEmpty { return word }
-    return "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Wording
+
 /// The configuration together with where everything in it comes from.
 struct Resolution {
     var configuration: Configuration

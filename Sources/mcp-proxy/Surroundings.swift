@@ -77,7 +77,7 @@ private func processEnvironment() -> [String: String] {
 /// Configuration files are small; something larger is the wrong file, or a device.
 private let largestFile = 1 << 20
 
-@Sendable private func readFile(_ path: String) throws(FileError) -> String {
+@Sendable func readFile(_ path: String) throws(FileError) -> String {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
         throw errno == ENOENT || errno == ENOTDIR ? .missing : .unreadable(systemError())
@@ -104,7 +104,7 @@ private let largestFile = 1 << 20
     return status.st_mode & S_IFMT == S_IFREG && access(path, X_OK) == 0 ? .executable : .other
 }
 
-private func systemError() -> String { String(cString: strerror(errno)) }
+func systemError() -> String { String(cString: strerror(errno)) }
 
 /// Writes all of `text` to a descriptor. A reader that went away is no concern of the writer, and one that does not read
 /// is given half a second.
