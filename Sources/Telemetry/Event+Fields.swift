@@ -24,6 +24,16 @@ extension Event {
             ]
         case .upstreamStarted(let link, let generation, let pid):
             [EventField("link", link), EventField("generation", generation), EventField("pid", Int(pid))]
+        case .imagePulling(let link, let generation, let image):
+            [EventField("link", link), EventField("generation", generation), EventField("image", image)]
+        case .imagePulled(let link, let generation, let image, let duration, let problem):
+            [
+                EventField("link", link), EventField("generation", generation), EventField("image", image),
+                EventField("duration_ms", duration.milliseconds), EventField("problem", unlessEmpty: problem ?? ""),
+            ]
+        case .containerStarted(let container): container.fields
+        case .containersRemoved(let count, let left): [EventField("count", count), EventField("left", left)]
+        case .engineChanged(_, let problem): [EventField("problem", unlessEmpty: problem ?? "")]
         case .upstreamReady(let ready): ready.fields
         case .upstreamExited(let exit): exit.fields
         case .upstreamStderr(let link, let line, let truncated):
@@ -115,6 +125,16 @@ extension Event.ProxyStarted {
             EventField("version", version), EventField("name", name), EventField("listen", listen),
             adminListen.map { EventField("admin_listen", $0) }, EventField("isolation", isolation),
             EventField("log", log),
+        ]
+    }
+}
+
+extension Event.ContainerStarted {
+    fileprivate var fields: [EventField?] {
+        [
+            EventField("link", link), EventField("generation", generation), EventField("container", container),
+            EventField("image", image), EventField("image_id", unlessEmpty: imageID),
+            EventField("image_digest", unlessEmpty: digest),
         ]
     }
 }
