@@ -131,7 +131,8 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "mcp-proxy", "Bridge", "Events", "Gateway", "Prometheus", "Telemetry", "Upstream", nio, nioPosix, yams,
+                "mcp-proxy", "Bridge", "Events", "Gateway", "Prometheus", "Telemetry", "Upstream", nio, nioPosix,
+                coreMetrics, yams,
             ],
             swiftSettings: settings
         ),

@@ -254,12 +254,21 @@ package enum Event: Sendable {
         package var revision: Revision
         /// As the client names itself: untrusted text, capped by the sink.
         package var clientName: String
+        /// The same; empty when it says none.
+        package var clientVersion: String
 
-        package init(session: String, transport: Transport, revision: Revision, clientName: String) {
+        package init(
+            session: String,
+            transport: Transport,
+            revision: Revision,
+            clientName: String,
+            clientVersion: String
+        ) {
             self.session = session
             self.transport = transport
             self.revision = revision
             self.clientName = clientName
+            self.clientVersion = clientVersion
         }
     }
 
@@ -285,6 +294,8 @@ package enum Event: Sendable {
     package struct RequestFinished: Sendable {
         /// Empty for a request without a session (`--stateless`).
         package var session: String
+        /// The client's own id of it, as the JSON token that came: untrusted text, capped by the sink.
+        package var id: String?
         package var method: Method
         /// The tool or prompt it is about, if the child's lists name it.
         package var name: KnownName?

@@ -175,6 +175,7 @@ extension Event.SessionOpened {
         [
             EventField("session", session), EventField("transport", transport.rawValue),
             EventField("revision", revision.rawValue), EventField("client_name", clientName),
+            EventField("client_version", unlessEmpty: clientVersion),
         ]
     }
 }
@@ -199,8 +200,11 @@ extension Event.RequestFinished {
         [
             EventField("session", unlessEmpty: session), EventField("method", method.rawValue),
             name.map { EventField($0.kind == .tool ? "tool" : "prompt", $0.text) },
-            EventField("outcome", outcome.rawValue), errorCode.map { EventField("error_code", $0) },
-            EventField("transport", transport.rawValue), EventField("request_bytes", requestBytes),
+            // A string without its quotes.
+            id.map { EventField("jsonrpc_id", $0.hasPrefix("\"") ? String($0.dropFirst().dropLast()) : $0) },
+            EventField("outcome", outcome.rawValue), EventField("error_type", unlessEmpty: ErrorType(self).rawValue),
+            errorCode.map { EventField("error_code", $0) }, EventField("transport", transport.rawValue),
+            EventField("protocol_version", revision.rawValue), EventField("request_bytes", requestBytes),
             EventField("response_bytes", responseBytes),
             EventField("duration_us", (finished - arrived).microseconds),
         ] + phases + [

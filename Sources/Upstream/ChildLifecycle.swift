@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Events
+import Glibc
 package import NIOCore
 
 /// The life of one child slot: at most one process at a time, restarted by policy.
@@ -372,9 +373,12 @@ package struct ChildLifecycle {
             case .signalled: .signal
             case .outOfMemory: .outOfMemory
             }
+        var reason = process.verdict.reason ?? ownReason
+        // One that was about to exit, and was slow to be seen, was not ended for its closed stdout.
+        if reason == .stdoutClosed, termination != .signalled(SIGKILL), termination != .unknown { reason = ownReason }
         var exit = Exit(
             generation: generation,
-            reason: process.verdict.reason ?? ownReason,
+            reason: reason,
             termination: termination,
             detail: process.verdict.detail,
             uptimeMilliseconds: Int((exitedAt - process.startedAt).nanoseconds / 1_000_000),

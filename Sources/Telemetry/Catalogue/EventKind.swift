@@ -266,7 +266,7 @@ package enum EventKind: String, CaseIterable, Sendable {
         case .sessionOpened:
             [
                 DeclaredField("session", .text), DeclaredField("transport", .text), DeclaredField("revision", .text),
-                DeclaredField("client_name", .text),
+                DeclaredField("client_name", .text), DeclaredField("client_version", .text, isOptional: true),
             ]
         case .sessionClosed, .sessionExpired:
             [
@@ -288,8 +288,10 @@ package enum EventKind: String, CaseIterable, Sendable {
             [
                 DeclaredField("session", .text, isOptional: true), DeclaredField("method", .text),
                 DeclaredField("tool", .text, isOptional: true), DeclaredField("prompt", .text, isOptional: true),
-                DeclaredField("outcome", .text), DeclaredField("error_code", .integer, isOptional: true),
-                DeclaredField("transport", .text), DeclaredField("request_bytes", .integer),
+                DeclaredField("jsonrpc_id", .text, isOptional: true), DeclaredField("outcome", .text),
+                DeclaredField("error_type", .text, isOptional: true),
+                DeclaredField("error_code", .integer, isOptional: true), DeclaredField("transport", .text),
+                DeclaredField("protocol_version", .text), DeclaredField("request_bytes", .integer),
                 DeclaredField("response_bytes", .integer), DeclaredField("duration_us", .integer),
                 DeclaredField("queue_us", .integer, isOptional: true),
                 DeclaredField("upstream_us", .integer, isOptional: true),
