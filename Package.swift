@@ -136,7 +136,7 @@ let package = Package(
             name: "CommandLineTests",
             dependencies: [
                 "mcp-proxy", "Wording", "YAML", "Bridge", "Events", "Gateway", "Prometheus", "Telemetry", "Upstream",
-                nio, nioPosix, yams,
+                nio, nioPosix, coreMetrics, yams,
             ],
             swiftSettings: settings
         ),

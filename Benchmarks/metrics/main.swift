@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What counting, observing and rendering cost. Run it in release mode:
+// What counting, observing and rendering cost. Benchmarks/run-metrics builds and runs it.
 //
-//     swift build -c release --product metrics-benchmark && .build/release/metrics-benchmark
-//
-// With check/count-malloc.c preloaded it counts the allocations of a render, too. Rows are measured in turns, and the
-// best of many rounds is shown: compare rows of one run with each other.
+// With count-malloc.c preloaded it counts the allocations of a render, too. Rows are measured in turns, and the best of
+// many rounds is shown: compare rows of one run with each other.
 
 import Glibc
 import Prometheus
@@ -104,21 +102,26 @@ let values: [Int] = {
 let n = 1_000_000
 
 // The workload of a proxy with 50 tools: 202 histograms and 302 counters.
-let page = Registry()
-let pageHistograms = try page.histogram(
-    histogram("operation_duration_seconds", [.init(name: "method"), .init(name: "tool")])
-)
-let pageCounters = try page.counter(
-    MetricDescription(name: "events_total", kind: .counter, help: "Events.", labels: [.init(name: "event")])
-)
-for index in 0..<202 {
-    let series = pageHistograms.with("tools/call", "tool_number_\(index)")
-    for value in values.prefix(100 + index) { series.observe(value) }
+let operationDuration = histogram("operation_duration_seconds", [.init(name: "method"), .init(name: "tool")])
+func makePage(_ mode: HistogramMode) throws -> Registry {
+    let page = Registry(histograms: mode)
+    let histograms = try page.histogram(operationDuration)
+    let counters = try page.counter(
+        MetricDescription(name: "events_total", kind: .counter, help: "Events.", labels: [.init(name: "event")])
+    )
+    for index in 0..<202 {
+        let series = histograms.with("tools/call", "tool_number_\(index)")
+        for value in values.prefix(100 + index) { series.observe(value) }
+    }
+    for index in 0..<302 { counters.with("event_number_\(index)").add(index * 7919) }
+    return page
 }
-for index in 0..<302 { pageCounters.with("event_number_\(index)").add(index * 7919) }
+let page = try makePage(.classic)
+let nativePage = try makePage(.native)
+let tools = try Registry().histogram(operationDuration)
 let lines = page.seriesCount
 nonisolated(unsafe) var output: [UInt8] = []
-func render(_ format: ExpositionFormat) {
+func render(_ page: Registry, _ format: ExpositionFormat) {
     output.removeAll(keepingCapacity: true)
     page.render(into: &output, as: format)
 }
@@ -162,11 +165,12 @@ var rows = [
         onTwoThreads { for _ in 0..<n { counter.add() } }
     },
     Row("family.with(two labels)", target: nil, operations: 10_000) {
-        for _ in 0..<10_000 { _ = pageHistograms.with("tools/call", "tool_number_7") }
+        for _ in 0..<10_000 { _ = tools.with("tools/call", "tool_number_7") }
     },
-    Row("render text, per line", target: 100, operations: lines) { render(.text) },
-    Row("render OpenMetrics, per line", target: 100, operations: lines) { render(.openMetrics) },
-    Row("render protobuf, per line", target: nil, operations: lines) { render(.protobuf) },
+    Row("render text, per line", target: 100, operations: lines) { render(page, .text) },
+    Row("render OpenMetrics, per line", target: 100, operations: lines) { render(page, .openMetrics) },
+    Row("render protobuf, per line", target: nil, operations: lines) { render(page, .protobuf) },
+    Row("render native protobuf, per series", target: nil, operations: 504) { render(nativePage, .protobuf) },
 ]
 
 for _ in 0..<15 {
@@ -190,7 +194,7 @@ for row in rows {
             + padded(row.target.map(rounded) ?? "", 9, left: true)
     )
 }
-render(.text)
+render(page, .text)
 let compressed = (0..<15).map { _ in
     let start = now()
     _ = gzip(output)
@@ -198,10 +202,14 @@ let compressed = (0..<15).map { _ in
 }
 print("\na page of \(lines) lines, \(output.count) bytes; gzip to \(gzip(output)?.count ?? 0) bytes", terminator: " ")
 print("in \(rounded((compressed.min() ?? 0) * 1e6)) µs")
-for (name, format) in [("text", ExpositionFormat.text), ("OpenMetrics", .openMetrics), ("protobuf", .protobuf)] {
-    render(format)
+let scrapes: [(name: String, page: Registry, format: ExpositionFormat)] = [
+    ("text", page, .text), ("OpenMetrics", page, .openMetrics), ("protobuf", page, .protobuf),
+    ("protobuf, native histograms", nativePage, .protobuf),
+]
+print("allocations of one render of 504 series, in memory of the one before:")
+for (name, page, format) in scrapes {
+    render(page, format)
     let before = mallocCount?() ?? 0
-    render(format)
-    let allocations = mallocCount.map { "\($0() - before)" } ?? "not counted"
-    print("allocations of one render as \(name): \(allocations)")
+    render(page, format)
+    print("  \(name): " + (mallocCount.map { "\($0() - before)" } ?? "not counted"))
 }

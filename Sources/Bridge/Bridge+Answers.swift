@@ -55,6 +55,7 @@ extension Bridge {
             answered: isFromChild ? now : nil,
             finished: now
         )
+        finished.id = id.token
         finished.name = call.name
         finished.queued = call.queued
         finished.trace = call.trace

@@ -217,6 +217,12 @@ extension Link {
         return phase == .crashLoop ? "\(reason); it keeps failing and is restarted ever more slowly" : reason
     }
 
+    /// Why there is no handshake with it yet.
+    var whyNotReady: String {
+        if let pulledImage { return "the image \(pulledImage) is being pulled" }
+        return lastExit?.summary ?? "the MCP server has not answered initialize"
+    }
+
     /// One session less holds a subscription.
     func release(_ uri: String) {
         let holders = subscriptions[uri, default: 0] - 1

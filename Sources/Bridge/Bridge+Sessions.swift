@@ -87,8 +87,11 @@ extension Bridge {
             session.capabilities = ClientCapabilities(at: range, in: incoming.message)
         }
         if let range = envelope[.clientInfo] {
-            let name = members(of: range, in: incoming.message).first { $0.name == "name" }
-            session.clientName = String((name.flatMap { incoming.message.string($0.value) } ?? "").prefix(64))
+            for member in members(of: range, in: incoming.message) {
+                let text = incoming.message.string(member.value).map { String($0.prefix(64)) } ?? ""
+                if member.name == "name" { session.clientName = text }
+                if member.name == "version" { session.clientVersion = text }
+            }
         }
         let asked = incoming.text(.protocolVersion)
         session.revision = asked.map { Revision(rawValue: $0) ?? .newest } ?? .assumed
@@ -164,7 +167,8 @@ extension Bridge {
                     session: session.label,
                     transport: session.transport,
                     revision: session.revision,
-                    clientName: session.clientName
+                    clientName: session.clientName,
+                    clientVersion: session.clientVersion
                 )
             )
         )

@@ -24,6 +24,11 @@ extension Bridge {
         beginHandshake(link)
     }
 
+    /// Before a process of the child can be started its image has to be pulled; nil when that is over.
+    package mutating func upstreamIsPulling(link id: Int, image: String?) {
+        links[id]?.pulledImage = image
+    }
+
     /// Whether stdin takes more, told after each round of writes and whenever it changes.
     package mutating func upstreamIsWritable(link id: Int, _ isWritable: Bool, now: NIODeadline) {
         self.now = now
@@ -76,6 +81,7 @@ extension Bridge {
         link.wasReady = false
         emit(.upstreamExited(exit))
         link.lastExit = exit
+        link.pulledImage = nil
         link.isWritable = false
         endBlockade(of: link)
         link.control.removeAll()

@@ -121,6 +121,7 @@ package struct Bridge: ~Copyable {
         else {
             return Readiness(.starting, reason: "the MCP server has not been started yet")
         }
+        if let image = link.pulledImage { return Readiness(.pulling, reason: "the image \(image) is being pulled") }
         switch link.phase {
         case .ready: return Readiness(.ready)
         case .starting, .initializing:
@@ -205,6 +206,7 @@ extension Event.UpstreamExit {
             case .unresponsive: "stopped answering and was ended"
             case .handshakeFailed: "did not complete the handshake"
             case .spawnFailed: "could not be started"
+            case .engine: "could not be run by the container engine"
             }
         return "the MCP server \(happened)" + (detail.map { ": \($0)" } ?? "")
     }

@@ -117,6 +117,8 @@ package final class BridgeRuntime: BridgeInput {
         carryOut()
     }
 
+    package func upstreamIsPulling(link: Int, image: String?) { bridge.upstreamIsPulling(link: link, image: image) }
+
     package func upstreamLine(link: Int, _ line: Line) {
         bridge.upstreamLine(link: link, line, now: .now())
         carryOut()

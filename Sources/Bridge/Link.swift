@@ -50,6 +50,8 @@ final class Link {
     var startedAt = NIODeadline.uptimeNanoseconds(0)
     /// Whether the running process has completed its handshake.
     var wasReady = false
+    /// The image that is being pulled before the next process can be started.
+    var pulledImage: String?
     /// Why the last process ended, for those who ask whether the child is ready.
     var lastExit: Event.UpstreamExit?
 

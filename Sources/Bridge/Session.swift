@@ -38,6 +38,7 @@ final class Session {
     var revision: Revision
     var capabilities: ClientCapabilities = []
     var clientName = ""
+    var clientVersion = ""
     /// The child it talks to; nil on the 2024-11-05 transport with a child per session, before `initialize`.
     var link: Int?
 

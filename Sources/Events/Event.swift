@@ -32,6 +32,16 @@ package enum Event: Sendable {
     case upstreamStarting(link: Int, generation: Int, program: String, argumentCount: Int)
     /// The process runs.
     case upstreamStarted(link: Int, generation: Int, pid: Int32)
+    /// The image of the child's container is missing, or may be old, and is being pulled.
+    case imagePulling(link: Int, generation: Int, image: String)
+    /// The pull is over; `problem` is why it failed, nil if it did not.
+    case imagePulled(link: Int, generation: Int, image: String, duration: TimeAmount, problem: String?)
+    /// The process that runs is the client of a container.
+    case containerStarted(ContainerStarted)
+    /// So many containers were removed that belonged to no living proxy any more, and so many could not be.
+    case containersRemoved(count: Int, left: Int)
+    /// The container engine answers no more, or again. `problem` is one clause, with a mending hint.
+    case engineChanged(isUp: Bool, problem: String?)
     /// The handshake is done.
     case upstreamReady(UpstreamReady)
     /// The process is gone, or never was.
@@ -131,6 +141,36 @@ package enum Event: Sendable {
         }
     }
 
+    /// A container of the child was started.
+    package struct ContainerStarted: Sendable, Equatable {
+        package var link: Int
+        package var generation: Int
+        /// Its name.
+        package var container: String
+        /// As the command names it.
+        package var image: String
+        /// What that meant when it was started, `sha256:…`; empty when not known.
+        package var imageID: String
+        /// The same in the registry; empty for an image that comes from none.
+        package var digest: String
+
+        package init(
+            link: Int,
+            generation: Int,
+            container: String,
+            image: String,
+            imageID: String,
+            digest: String
+        ) {
+            self.link = link
+            self.generation = generation
+            self.container = container
+            self.image = image
+            self.imageID = imageID
+            self.digest = digest
+        }
+    }
+
     /// A child finished its handshake.
     package struct UpstreamReady: Sendable {
         package var link: Int
@@ -168,7 +208,8 @@ package enum Event: Sendable {
         package var status: Int32?
         /// The signal's number, when one ended it.
         package var signal: Int32?
-        /// What stands in the way, for `spawnFailed` and `handshakeFailed`: one clause, with a mending hint.
+        /// What stands in the way, for `spawnFailed`, `engine` and `handshakeFailed`, or what is behind the end of a
+        /// container: one clause, with a mending hint.
         package var detail: String?
         /// How long it ran.
         package var uptimeMilliseconds: Int
@@ -213,12 +254,21 @@ package enum Event: Sendable {
         package var revision: Revision
         /// As the client names itself: untrusted text, capped by the sink.
         package var clientName: String
+        /// The same; empty when it says none.
+        package var clientVersion: String
 
-        package init(session: String, transport: Transport, revision: Revision, clientName: String) {
+        package init(
+            session: String,
+            transport: Transport,
+            revision: Revision,
+            clientName: String,
+            clientVersion: String
+        ) {
             self.session = session
             self.transport = transport
             self.revision = revision
             self.clientName = clientName
+            self.clientVersion = clientVersion
         }
     }
 
@@ -244,6 +294,8 @@ package enum Event: Sendable {
     package struct RequestFinished: Sendable {
         /// Empty for a request without a session (`--stateless`).
         package var session: String
+        /// The client's own id of it, as the JSON token that came: untrusted text, capped by the sink.
+        package var id: String?
         package var method: Method
         /// The tool or prompt it is about, if the child's lists name it.
         package var name: KnownName?

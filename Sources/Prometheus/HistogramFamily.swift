@@ -73,14 +73,20 @@ package final class HistogramFamily: Family, Sendable {
     // MARK: Protobuf
 
     func appendMetrics(to writer: inout ProtobufWriter) {
+        // One for all series, so that its memory is taken once.
+        var reading = NativeBuckets.Reading(firstIndex: 0, counts: [])
         for entry in series.entries {
             writer.metric(description.labels, entry.labels) { writer in
-                writer.message(MetricFamilyField.histogram) { appendHistogram(entry.instrument, to: &$0) }
+                writer.message(MetricFamilyField.histogram) { appendHistogram(entry.instrument, &reading, to: &$0) }
             }
         }
     }
 
-    private func appendHistogram(_ histogram: Histogram, to writer: inout ProtobufWriter) {
+    private func appendHistogram(
+        _ histogram: Histogram,
+        _ reading: inout NativeBuckets.Reading,
+        to writer: inout ProtobufWriter
+    ) {
         let sum = description.scale.shown(histogram.sum)
         guard let native = layout.native else {
             let count = histogram.count
@@ -89,14 +95,12 @@ package final class HistogramFamily: Family, Sendable {
             appendBuckets(of: histogram, count: count, to: &writer)
             return
         }
-        let first = layout.firstNativeBucket
         let zeroCount = histogram.cells[layout.zeroBucket]
-        let counts = (0..<native.table.count).map { histogram.cells[first + $0] }
-        let count = counts.reduce(zeroCount, +)
+        reading.load(native, of: histogram)
+        let count = reading.counts.reduce(zeroCount, +)
         writer.uint64(HistogramField.sampleCount, UInt64(count))
         writer.double(HistogramField.sampleSum, sum)
         if layout.mode == .both { appendBuckets(of: histogram, count: count, to: &writer) }
-        var reading = NativeBuckets.Reading(firstIndex: native.firstIndex, counts: counts)
         reading.reduce()
         writer.append(reading, zeroCount: zeroCount)
         // Beside described buckets, they carry the exemplars.

@@ -41,6 +41,16 @@ struct NativeBuckets: Sendable {
 }
 
 extension NativeBuckets.Reading {
+    /// Puts the native buckets of a series in the place of what was there, in the memory of that.
+    mutating func load(_ buckets: NativeBuckets, of histogram: Histogram) {
+        schema = NativeBuckets.schema
+        firstIndex = buckets.firstIndex
+        counts.removeAll(keepingCapacity: true)
+        counts.reserveCapacity(buckets.table.count)
+        let first = histogram.layout.firstNativeBucket
+        for cell in first..<first + buckets.table.count { counts.append(histogram.cells[cell]) }
+    }
+
     /// Merges buckets in pairs until at most `limit` hold something.
     mutating func reduce(to limit: Int = NativeBuckets.limit) {
         while counts.count(where: { $0 != 0 }) > limit { halve() }
@@ -60,15 +70,22 @@ extension NativeBuckets.Reading {
     }
 
     /// Runs of buckets to send, as ranges of `counts`. Gaps of one or two are cheaper to send than to skip.
-    var spans: [Range<Int>] {
-        var spans: [Range<Int>] = []
-        for index in counts.indices where counts[index] != 0 {
-            if let last = spans.last, index - last.upperBound <= 2 {
-                spans[spans.count - 1] = last.lowerBound..<index + 1
-            } else {
-                spans.append(index..<index + 1)
+    var spans: Spans { Spans(counts: counts[...]) }
+
+    /// Found one after the other, so that no memory is needed for them.
+    struct Spans: Sequence, IteratorProtocol {
+        /// What lies behind the last one.
+        fileprivate var counts: ArraySlice<Int>
+
+        mutating func next() -> Range<Int>? {
+            guard let first = counts.firstIndex(where: { $0 != 0 }) else { return nil }
+            var end = first + 1
+            for index in end..<counts.endIndex where counts[index] != 0 {
+                if index - end > 2 { break }
+                end = index + 1
             }
+            counts = counts[end...]
+            return first..<end
         }
-        return spans
     }
 }

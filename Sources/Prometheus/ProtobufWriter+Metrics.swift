@@ -89,22 +89,23 @@ extension ProtobufWriter {
         sint64(HistogramField.schema, Int64(reading.schema))
         double(HistogramField.zeroThreshold, NativeBuckets.zeroThreshold)
         uint64(HistogramField.zeroCount, UInt64(zeroCount))
-        let spans = reading.spans
         // The first offset is an index, the others are gaps.
-        var end = -reading.firstIndex
-        for span in spans {
+        var end: Int?
+        for span in reading.spans {
             message(HistogramField.positiveSpan) {
-                $0.sint64(1, Int64(span.lowerBound - end))
+                $0.sint64(1, Int64(span.lowerBound - (end ?? -reading.firstIndex)))
                 $0.uint64(2, UInt64(span.count))
             }
             end = span.upperBound
         }
-        if spans.isEmpty { return }
+        if end == nil { return }
         message(HistogramField.positiveDelta) { writer in
             var previous = 0
-            for index in spans.joined() {
-                writer.zigzag(Int64(reading.counts[index] - previous))
-                previous = reading.counts[index]
+            for span in reading.spans {
+                for count in reading.counts[span] {
+                    writer.zigzag(Int64(count - previous))
+                    previous = count
+                }
             }
         }
     }

@@ -24,6 +24,16 @@ extension Event {
             ]
         case .upstreamStarted(let link, let generation, let pid):
             [EventField("link", link), EventField("generation", generation), EventField("pid", Int(pid))]
+        case .imagePulling(let link, let generation, let image):
+            [EventField("link", link), EventField("generation", generation), EventField("image", image)]
+        case .imagePulled(let link, let generation, let image, let duration, let problem):
+            [
+                EventField("link", link), EventField("generation", generation), EventField("image", image),
+                EventField("duration_ms", duration.milliseconds), EventField("problem", unlessEmpty: problem ?? ""),
+            ]
+        case .containerStarted(let container): container.fields
+        case .containersRemoved(let count, let left): [EventField("count", count), EventField("left", left)]
+        case .engineChanged(_, let problem): [EventField("problem", unlessEmpty: problem ?? "")]
         case .upstreamReady(let ready): ready.fields
         case .upstreamExited(let exit): exit.fields
         case .upstreamStderr(let link, let line, let truncated):
@@ -119,6 +129,16 @@ extension Event.ProxyStarted {
     }
 }
 
+extension Event.ContainerStarted {
+    fileprivate var fields: [EventField?] {
+        [
+            EventField("link", link), EventField("generation", generation), EventField("container", container),
+            EventField("image", image), EventField("image_id", unlessEmpty: imageID),
+            EventField("image_digest", unlessEmpty: digest),
+        ]
+    }
+}
+
 extension Event.UpstreamReady {
     fileprivate var fields: [EventField?] {
         [
@@ -155,6 +175,7 @@ extension Event.SessionOpened {
         [
             EventField("session", session), EventField("transport", transport.rawValue),
             EventField("revision", revision.rawValue), EventField("client_name", clientName),
+            EventField("client_version", unlessEmpty: clientVersion),
         ]
     }
 }
@@ -179,8 +200,11 @@ extension Event.RequestFinished {
         [
             EventField("session", unlessEmpty: session), EventField("method", method.rawValue),
             name.map { EventField($0.kind == .tool ? "tool" : "prompt", $0.text) },
-            EventField("outcome", outcome.rawValue), errorCode.map { EventField("error_code", $0) },
-            EventField("transport", transport.rawValue), EventField("request_bytes", requestBytes),
+            // A string without its quotes.
+            id.map { EventField("jsonrpc_id", $0.hasPrefix("\"") ? String($0.dropFirst().dropLast()) : $0) },
+            EventField("outcome", outcome.rawValue), EventField("error_type", unlessEmpty: ErrorType(self).rawValue),
+            errorCode.map { EventField("error_code", $0) }, EventField("transport", transport.rawValue),
+            EventField("protocol_version", revision.rawValue), EventField("request_bytes", requestBytes),
             EventField("response_bytes", responseBytes),
             EventField("duration_us", (finished - arrived).microseconds),
         ] + phases + [

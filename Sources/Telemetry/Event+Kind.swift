@@ -14,6 +14,11 @@ extension Event {
         case .configInvalid: .configInvalid
         case .upstreamStarting: .upstreamStarting
         case .upstreamStarted: .upstreamStarted
+        case .imagePulling: .imagePulling
+        case .imagePulled(_, _, _, _, let problem): problem == nil ? .imagePulled : .imagePullFailed
+        case .containerStarted: .containerStarted
+        case .containersRemoved: .containerLeftoversRemoved
+        case .engineChanged(let isUp, _): isUp ? .engineReachable : .engineUnreachable
         case .upstreamReady: .upstreamReady
         case .upstreamExited(let exit): exit.kind
         case .upstreamStderr: .upstreamStderr
@@ -49,6 +54,7 @@ extension Event.UpstreamExit {
         switch reason {
         case .stopped: return .upstreamStopped
         case .spawnFailed, .handshakeFailed: return .upstreamStartFailed
+        case .engine: return .upstreamEngineFailed
         case .exit, .signal, .outOfMemory, .stdoutClosed, .unresponsive: return .upstreamCrashed
         }
     }

@@ -20,6 +20,17 @@ extension Event {
         case .upstreamStarting(let link, _, let program, let argumentCount):
             return subject(link) + "starting \(program.quoted()) with \(count(argumentCount, "argument"))"
         case .upstreamStarted(let link, _, let pid): return subject(link) + "process \(pid) started"
+        case .imagePulling(let link, _, let image): return subject(link) + "pulling the image \(image.quoted())"
+        case .imagePulled(let link, _, let image, let duration, let problem):
+            let time = durationText(milliseconds: duration.milliseconds)
+            guard let problem else { return subject(link) + "pulled the image \(image.quoted()) in \(time)" }
+            return subject(link) + "the image \(image.quoted()) could not be pulled after \(time)" + clause(problem)
+        case .containerStarted(let container): return container.sentence
+        case .containersRemoved(let removed, let left):
+            let rest = left == 0 ? "" : ", \(left) could not be removed"
+            return "removed \(count(removed, "container")) that a killed proxy left behind" + rest
+        case .engineChanged(let isUp, let problem):
+            return isUp ? "the container engine answers again" : "the container engine does not answer" + clause(problem ?? "")
         case .upstreamReady(let ready): return ready.sentence
         case .upstreamExited(let exit): return exit.sentence
         case .upstreamStderr(let link, let line, let truncated):

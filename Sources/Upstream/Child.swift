@@ -31,6 +31,9 @@ package final class Child {
     package let link: Int
 
     private let command: Command
+    /// Nil when the command does not run a container.
+    private let containers: ContainerKeeper?
+    private let slot = ContainerSlot()
     private let options: ChildOptions
     private let eventLoop: any EventLoop
     private let spawner: Spawner
@@ -53,11 +56,13 @@ package final class Child {
     private var suppressionTimer: Scheduled<Void>?
 
     /// - Parameters:
+    ///   - containers: Who looks after the containers of the command, if it runs one.
     ///   - delegate: Held weakly.
     ///   - generator: Where the jitter of restarts comes from.
     package init(
         link: Int,
         command: Command,
+        containers: ContainerKeeper? = nil,
         options: ChildOptions = ChildOptions(),
         eventLoop: any EventLoop,
         spawner: Spawner,
@@ -67,6 +72,7 @@ package final class Child {
     ) {
         self.link = link
         self.command = command
+        self.containers = containers
         self.options = options
         self.eventLoop = eventLoop
         self.spawner = spawner
@@ -199,6 +205,8 @@ package final class Child {
             switch action {
             case .spawn(let generation):
                 spawn(generation: generation)
+            case .abandonSpawn(let generation):
+                slot.abandon(generation: generation)
             case .started(let pid, let wanted):
                 started(pid: pid, wanted: wanted)
             case .closeStdin:
@@ -235,8 +243,13 @@ package final class Child {
         pendingPipes = pipes.parent
         // Holds on to the child until the process is reaped, so that no process is without its supervisor.
         let child = NIOLoopBound(self, eventLoop: eventLoop)
+        let slot = self.slot
+        let link = self.link
+        let container = containers.map {
+            SpawnRequest.Container(keeper: $0, slot: slot, link: link, generation: generation)
+        }
         spawner.submit(
-            SpawnRequest(command: command, pipes: pipes.child, eventLoop: eventLoop) { report in
+            SpawnRequest(command: command, container: container, pipes: pipes.child, eventLoop: eventLoop) { report in
                 child.value.spawner(reported: report, generation: generation)
             }
         )
@@ -244,12 +257,13 @@ package final class Child {
 
     private func spawner(reported report: SpawnRequest.Report, generation: Int) {
         switch report {
-        case .spawned(let pid):
+        case .spawned(let pid, let container):
             perform(lifecycle.spawned(generation: generation, pid: pid, now: .now()))
-        case .failed(let detail):
+            if let container { sink.emit(.containerStarted(container)) }
+        case .failed(let reason, let detail):
             pendingPipes?.close()
             pendingPipes = nil
-            perform(lifecycle.spawnFailed(generation: generation, detail: detail, now: .now()))
+            perform(lifecycle.spawnFailed(generation: generation, reason: reason, detail: detail, now: .now()))
         case .exited(let termination):
             perform(lifecycle.exited(generation: generation, termination, now: .now()))
         }
@@ -294,20 +308,38 @@ package final class Child {
             signal = number == nil ? SIGKILL : nil
         case .unknown, nil: break
         }
+        var reason = exit.reason
+        var detail = exit.detail
+        if let ending = containerEnding(of: exit) {
+            (reason, detail) = (ending.reason, ending.detail)
+            signal = ending.signal ?? signal
+        }
         delegate?.childExited(
             self,
             Event.UpstreamExit(
                 link: link,
                 generation: exit.generation,
-                reason: exit.reason,
+                reason: reason,
                 status: status,
                 signal: signal,
-                detail: exit.detail,
+                detail: detail,
                 uptimeMilliseconds: exit.uptimeMilliseconds,
                 stderrTail: stderrLog.tail,
                 plan: exit.plan
             )
         )
+    }
+
+    /// What the end of a container's client says about the container; nil when the proxy itself decided the end.
+    private func containerEnding(of exit: ChildLifecycle.Exit) -> ContainerEnding? {
+        guard let containers, let termination = exit.termination else { return nil }
+        switch exit.reason {
+        case .exit, .signal, .outOfMemory:
+            let ending = containers.run.ending(termination, stderr: stderrLog.tail)
+            if ending.reason == .engine { containers.clientFailed(stderr: stderrLog.tail) }
+            return ending
+        default: return nil
+        }
     }
 
     private func emitStderr(_ entry: StderrLog.Entry) {

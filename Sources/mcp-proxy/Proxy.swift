@@ -32,6 +32,7 @@ final class Proxy {
         self.sink = sink
         self.children = Children(
             command: configuration.child,
+            instance: configuration.name,
             options: configuration.childOptions,
             eventLoop: eventLoop,
             spawner: spawner,
@@ -60,6 +61,7 @@ final class Proxy {
         var readings = bridge.readings
         readings.connections = gateway.connectionCount
         readings.stdinBuffered = children.stdinBufferedBytes
+        readings.engine = children.engine
         return readings
     }
 

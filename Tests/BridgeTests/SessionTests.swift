@@ -74,6 +74,21 @@ struct SessionTests {
         }
     }
 
+    @Test("events tell what a client calls itself, and how it calls its requests")
+    func words() throws {
+        let world = World.ready()
+        let session = try world.openSession()
+        let opened = world.events.compactMap { event in
+            if case .sessionOpened(let opened) = event { "\(opened.clientName) \(opened.clientVersion)" } else { nil }
+        }
+        #expect(opened == ["c 1"])
+        for id in ["17", "\"a b\""] {
+            world.post(toolCall(id), session: session)
+            world.childSays(result(try #require(world.sent().last).id))
+        }
+        #expect(world.finished.map(\.id) == ["0", "17", "\"a b\""])
+    }
+
     @Test("an idle session ends; one with an open stream does not")
     func idle() throws {
         let world = World.ready { $0.sessionIdleTimeout = .seconds(60) }

@@ -30,6 +30,10 @@ def running(proxy):
     [
         ({"status": 3}, "exit", 3),
         ({"status": 0}, "exit", 0),
+        ({"status": 2}, "exit", 2),
+        ({"status": 125}, "exit", 125),
+        ({"status": 126}, "exit", 126),
+        ({"status": 127}, "exit", 127),
         ({"signal": 9}, "signal", 137),
         ({"signal": 11}, "signal", 139),
     ],

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Secrets pass through the proxy wherever they can, and are found in nothing it writes or answers of its own."""
 
+import gzip
 import json
 import re
 import secrets
@@ -10,6 +11,8 @@ import pytest
 
 from journal import NO_LIMIT, journal, journaled, journals, of_kind, own_fields, problems  # noqa: F401
 from mcp_http import initialize, notification, request, text, tool
+from notify_socket import NotifySocket
+from otlp_collector import Collector
 from processes import eventually
 from proxy_process import FIXTURE, run
 
@@ -44,7 +47,7 @@ class Scenario:
     `answers` holds the bodies and heads of what it answered by itself, which are not the child's.
     """
 
-    def __init__(self, journaled, journal, planted, folder, log):
+    def __init__(self, journaled, journal, planted, folder, log, env=None):
         self.planted = planted
         self.answers = []
         env_file = folder / "secrets.env"
@@ -61,7 +64,7 @@ class Scenario:
         self.child += ["-e", f"CONTAINER_VARIABLE={planted('argv of docker run -e')}"]
         self.child += [f"https://user:{planted('argv URL')}@registry.example/?token={planted('argv query')}"]
         self.flags = ["-e", f"PLAIN_NAME={planted('-e')}", "--env-file", env_file, "--config", self.config]
-        self.environment = {"INHERITED_VARIABLE": planted("inherited environment")}
+        self.environment = {"INHERITED_VARIABLE": planted("inherited environment"), **(env or {})}
         limits = ("--request-timeout", "500", "--max-sessions", "8", "--max-body-size", "100K")
         flags = ("--debug", *NO_LIMIT, *limits, *self.flags)
         self.proxy = journaled(journal, *flags, child=self.child, env=self.environment, log=log)
@@ -103,7 +106,7 @@ class Scenario:
             assert text(session.post(tool(name, name=variable), headers).json) == planted(place), "it is planted"
         secret = planted("argument and result")
         assert text(session.post(tool("echo", text=secret), headers).json) == secret
-        session.post(tool("echo", planted("JSON-RPC id"), progress_token=planted("progress token"), text="x"))
+        session.post(tool("echo", "an id", progress_token=planted("progress token"), text="x"))
         session.post(request("resources/read", {"uri": f"test://item/{planted('resource URI')}"}))
         session.post(request("resources/read", {"uri": f"https://x.example/?sig={planted('unknown URI')}"}))
         session.post(request("resources/subscribe", {"uri": f"test://item/{planted('subscribed URI')}"}))
@@ -214,6 +217,46 @@ def test_a_full_run(journal, journaled, planted, tmp_path, log):
     told = {place for answer in scenario.answers for place in planted.leaks(answer)}
     assert told <= {"path", "Content-Type", "Accept", "version"}
     assert len(planted.values) > 60
+
+
+@pytest.fixture
+def collector():
+    running = Collector()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def notify():
+    socket = NotifySocket(f"@secrets-{secrets.token_hex(8)}")
+    yield socket
+    socket.close()
+
+
+@pytest.mark.parametrize("protocol", ["http/json", "http/protobuf"])
+def test_a_full_run_seen_by_a_collector_and_systemd(journal, journaled, planted, tmp_path, collector, notify, protocol):
+    env = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
+        "OTEL_EXPORTER_OTLP_HEADERS": f"x-api-key={planted('header for the collector')}",
+        "NOTIFY_SOCKET": notify.address,
+    }
+    scenario = Scenario(journaled, journal, planted, tmp_path, "journal", env)
+    entries = scenario.run()
+    bodies = [
+        gzip.decompress(export.body) if export.headers.get("Content-Encoding") == "gzip" else export.body
+        for export in collector.exports
+    ]
+    assert len(collector.spans) > 30
+    assert [place for body in bodies for place in planted.leaks(body)] == []
+    paths = "".join(export.path for export in collector.exports)
+    headers = {place for export in collector.exports for place in planted.leaks(str(export.headers))}
+    assert headers == {"header for the collector"} and planted.leaks(paths) == []
+    said = notify.log()
+    assert any("restart" in notice.get("STATUS", "") for notice in said)
+    assert planted.leaks(json.dumps(said)) == []
+    emitted = scenario.proxy.stderr() + "".join(json.dumps(own_fields(entry)) for entry in entries)
+    assert "TRACE_ID" in emitted and planted.leaks(emitted) == []
 
 
 def test_session_ids_are_told_by_a_hash(journal, journaled):

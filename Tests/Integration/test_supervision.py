@@ -13,6 +13,7 @@ from child_trace import Trace
 from mcp_http import text, tool
 from processes import alive, eventually, zombies
 from proxy_process import EXITED
+from scrape import scrape
 
 
 @pytest.fixture
@@ -35,7 +36,8 @@ def lost(answer):
     return error["data"]
 
 
-@pytest.mark.parametrize("status", [0, 1, 7, 255])
+# 2 is a wrong command line; 125 to 127 are an engine or a shell that could not run what it was to run.
+@pytest.mark.parametrize("status", [0, 1, 2, 7, 125, 126, 127, 255])
 def test_an_exit_in_mid_call(running, status):
     session = running.session()
     started = time.monotonic()
@@ -208,6 +210,28 @@ def test_a_crash_loop_is_a_state_of_its_own(proxy, tmp_path):
     crash.unlink()
     eventually(lambda: running.ready().status == 200, 90, "recovery")
     assert text(session.tool("echo", text="alive")) == "alive"
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "said"),
+    [
+        ("echo 'usage: server --key KEY' >&2; exit 2", 2, "usage: server"),
+        ("echo 'docker: invalid reference format.' >&2; exit 125", 125, "invalid reference"),
+        ("exec /etc/passwd", 126, "ermission denied"),
+        ("exec /no/such/server", 127, "not found"),
+    ],
+)
+def test_a_command_that_ends_at_once(proxy, script, status, said):
+    """What such a start left behind is enough to tell why: its status, and what it said."""
+    running = proxy(child=["/bin/sh", "-c", script], ready=False)
+    exited = running.exited()
+    assert (exited["event"], exited["reason"], exited["status"]) == ("upstream.crashed", "exit", status)
+    assert exited["was_ready"] is False and said in exited["stderr_tail"]
+    reason = running.ready().json["reason"]
+    assert f"exited with status {status}" in reason
+    page = scrape(running.http)
+    assert page.value("mcp_proxy_upstream_last_exit_code") == status
+    assert page.value("mcp_proxy_upstream_start_failures_total", reason="exit") >= 1
 
 
 def test_restarts_back_off(proxy):

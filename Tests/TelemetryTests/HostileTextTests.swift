@@ -35,7 +35,9 @@ private func events(saying text: String) -> [Event] {
         .upstreamStderr(link: 0, line: text, truncated: false),
         .upstreamLog(link: 0, level: text, bytes: 0),
         .protocolViolation(peer: .server, kind: .invalidJSON, detail: text),
-        .sessionOpened(.init(session: text, transport: .sse, revision: .v2024_11_05, clientName: text)),
+        .sessionOpened(
+            .init(session: text, transport: .sse, revision: .v2024_11_05, clientName: text, clientVersion: text)
+        ),
         .sessionClosed(.init(session: text, reason: .shutdown, requests: 0, duration: .zero)),
         .streamOpened(session: text, kind: .get),
         .streamClosed(session: text, kind: .get, end: .finished, events: 0, duration: .zero),

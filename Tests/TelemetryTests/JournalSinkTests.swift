@@ -137,15 +137,18 @@ private final class Journaling {
         #expect(summary["MCP_EVENT"] == "requests.summary")
         let left = 150 - count("request.completed") - count("request.timeout")
         #expect(summary["MCP_SUPPRESSED"] == String(left))
+        #expect(summary["MCP_WINDOW_MSEC"] == "10000")
         #expect(summary["MCP_KINDS"]?.contains("request.completed=\(100 - count("request.completed"))") == true)
     }
 
     @Test func summarisesBeforeTheEnd() throws {
         let journaling = try Journaling(JournalRates(requestsPerSecond: 1, requestBurst: 1))
         journaling.emit(Array(repeating: finished(.ok), count: 9))
+        journaling.loop.advanceTime(by: .milliseconds(1234))
         journaling.emit([.proxyStopped(drained: true)])
-        let kinds = journaling.entries().suffix(2).map { $0["MCP_EVENT"] }
-        #expect(kinds == ["requests.summary", "proxy.stopped"])
+        let last = journaling.entries().suffix(2)
+        #expect(last.map { $0["MCP_EVENT"] } == ["requests.summary", "proxy.stopped"])
+        #expect(last.first?["MCP_WINDOW_MSEC"] == "1234")
     }
 
     @Test func tellsDebugEventsOnlyWhenAsked() throws {

@@ -30,6 +30,7 @@ func finished(
         answered: isAnswered ? arrived + .milliseconds(11) : nil,
         finished: arrived + .microseconds(12_345)
     )
+    request.id = "\"call-7\""
     if isSent { request.queued = .milliseconds(1) }
     return .requestFinished(request)
 }
@@ -133,7 +134,13 @@ let samples: [Event] = [
     .protocolViolation(peer: .server, kind: .lateAnswer, detail: ""),
     .protocolViolation(peer: .client, kind: .notJSONRPC, detail: "method is not a string"),
     .sessionOpened(
-        .init(session: "k3vq9x2m", transport: .streamableHTTP, revision: .v2025_11_25, clientName: "claude-code")
+        .init(
+            session: "k3vq9x2m",
+            transport: .streamableHTTP,
+            revision: .v2025_11_25,
+            clientName: "claude-code",
+            clientVersion: "2.0.1"
+        )
     ),
     .sessionClosed(.init(session: "k3vq9x2m", reason: .clientDelete, requests: 12, duration: .seconds(184))),
     .sessionClosed(.init(session: "k3vq9x2m", reason: .idleTimeout, requests: 1, duration: .seconds(7_500))),

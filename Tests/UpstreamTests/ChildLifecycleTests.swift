@@ -124,6 +124,21 @@ func at(_ milliseconds: Int64) -> NIODeadline { .uptimeNanoseconds(1_000_000_000
         )
     }
 
+    @Test func exitThatIsSeenLateIsNoClosedStdout() {
+        for (termination, reason) in [
+            (Termination.exited(status: 127), ExitReason.exit), (.signalled(11), .signal),
+            (.outOfMemory(status: nil), .outOfMemory), (.signalled(9), .stdoutClosed), (.unknown, .stdoutClosed),
+        ] {
+            var child = running()
+            _ = child.stdoutClosed(generation: 1, now: at(0))
+            #expect(child.deadline(token: 1, now: at(50)) == [.killGroup(42)])
+            _ = child.stderrClosed(generation: 1, now: at(51))
+            let plan = RestartPlan.restart(delayMilliseconds: 100, attempt: 2)
+            let actions = child.exited(generation: 1, termination, now: at(51))
+            #expect(actions.contains(exit(reason, termination, uptime: 51, plan: plan)))
+        }
+    }
+
     @Test func stopOfStubbornProcess() {
         var child = running()
         #expect(child.stop(now: at(0)) == [.closeStdin, .schedule(token: 1, at: at(2000))])

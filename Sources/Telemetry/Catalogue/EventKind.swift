@@ -11,6 +11,14 @@ package enum EventKind: String, CaseIterable, Sendable {
     case configInvalid = "config.invalid"
     case upstreamStarting = "upstream.starting"
     case upstreamStarted = "upstream.started"
+    case imagePulling = "image.pulling"
+    case imagePulled = "image.pulled"
+    case imagePullFailed = "image.pull_failed"
+    case containerStarted = "container.started"
+    case containerLeftoversRemoved = "container.leftovers_removed"
+    case engineUnreachable = "engine.unreachable"
+    case engineReachable = "engine.reachable"
+    case upstreamEngineFailed = "upstream.engine_failed"
     case upstreamReady = "upstream.ready"
     case upstreamStopped = "upstream.stopped"
     case upstreamCrashed = "upstream.crashed"
@@ -63,10 +71,12 @@ package enum EventKind: String, CaseIterable, Sendable {
     package var lane: Lane {
         switch self {
         case .proxyStarted, .proxyReady, .proxyStopping, .proxyStopped, .configReloaded, .configInvalid,
-            .upstreamStarting, .upstreamStarted, .upstreamReady, .upstreamStopped, .upstreamProbed, .upstreamTakesTurns,
-            .upstreamStderr, .upstreamStderrSuppressed, .requestsSummary:
+            .upstreamStarting, .upstreamStarted, .imagePulling, .imagePulled, .containerStarted,
+            .containerLeftoversRemoved, .engineReachable, .upstreamReady, .upstreamStopped, .upstreamProbed,
+            .upstreamTakesTurns, .upstreamStderr, .upstreamStderrSuppressed, .requestsSummary:
             .ordinary
-        case .upstreamCrashed, .upstreamBackoff, .upstreamStartFailed, .upstreamUnresponsive, .telemetryDropped:
+        case .imagePullFailed, .engineUnreachable, .upstreamEngineFailed, .upstreamCrashed, .upstreamBackoff,
+            .upstreamStartFailed, .upstreamUnresponsive, .telemetryDropped:
             .reserved
         case .upstreamLog, .upstreamAnswerDropped, .upstreamRequestFinished, .upstreamNotification, .clientNotification,
             .sessionOpened, .sessionClosed, .sessionExpired, .sessionMessagesDropped, .streamOpened, .streamClosed,
@@ -90,6 +100,14 @@ package enum EventKind: String, CaseIterable, Sendable {
         case .configInvalid: "59e52f9222ee456eb3fa0561d17e56fc"
         case .upstreamStarting: "de5cb0b1e18146e88b69b25cef065844"
         case .upstreamStarted: "13e0e2d6e59c4309a18fa5c61a74628b"
+        case .imagePulling: "7671cf3bb14e4e39873c035714024e42"
+        case .imagePulled: "483ec919102f4972b06ab6a17ff431cf"
+        case .imagePullFailed: "314508ee5a924f91a78bf711fb444759"
+        case .containerStarted: "a41e6253337c404db89db3163286aed5"
+        case .containerLeftoversRemoved: "ded5406b532a44ecacbd1f5035fad2fc"
+        case .engineUnreachable: "6e4bf7508f504667847fce7e735a2522"
+        case .engineReachable: "8a249546ced149ecba02e2e49944ef3c"
+        case .upstreamEngineFailed: "63845595fdac49dba4a522d78e8955b9"
         case .upstreamReady: "df1771e76fa643cfadd464cc78f151af"
         case .upstreamStopped: "b321fd2de698495883fcaeb8c69787aa"
         case .upstreamCrashed: "a32bfd816ff24539abd489686b627a36"
@@ -168,7 +186,7 @@ package enum EventKind: String, CaseIterable, Sendable {
                 DeclaredField("changed", .text, isOptional: true),
                 DeclaredField("needs_restart", .text, isOptional: true),
             ]
-        case .configInvalid:
+        case .configInvalid, .engineUnreachable:
             [DeclaredField("problem", .text)]
         case .upstreamStarting:
             [
@@ -177,13 +195,30 @@ package enum EventKind: String, CaseIterable, Sendable {
             ]
         case .upstreamStarted:
             [DeclaredField("link", .integer), DeclaredField("generation", .integer), DeclaredField("pid", .integer)]
-        case .upstreamReady:
+        case .imagePulling:
+            [DeclaredField("link", .integer), DeclaredField("generation", .integer), DeclaredField("image", .text)]
+        case .imagePulled:
+            [
+                DeclaredField("link", .integer), DeclaredField("generation", .integer), DeclaredField("image", .text),
+                DeclaredField("duration_ms", .integer),
+            ]
+        case .imagePullFailed:
+            [
+                DeclaredField("link", .integer), DeclaredField("generation", .integer), DeclaredField("image", .text),
+                DeclaredField("duration_ms", .integer), DeclaredField("problem", .text),
+            ]
+        case .containerStarted:
             [
                 DeclaredField("link", .integer), DeclaredField("generation", .integer),
-                DeclaredField("server_name", .text), DeclaredField("server_version", .text),
-                DeclaredField("revision", .text), DeclaredField("start_ms", .integer),
+                DeclaredField("container", .text), DeclaredField("image", .text),
+                DeclaredField("image_id", .text, isOptional: true),
+                DeclaredField("image_digest", .text, isOptional: true),
             ]
-        case .upstreamStopped, .upstreamCrashed, .upstreamBackoff, .upstreamStartFailed:
+        case .containerLeftoversRemoved:
+            [DeclaredField("count", .integer), DeclaredField("left", .integer)]
+        case .engineReachable:
+            []
+        case .upstreamEngineFailed, .upstreamStopped, .upstreamCrashed, .upstreamBackoff, .upstreamStartFailed:
             [
                 DeclaredField("link", .integer), DeclaredField("generation", .integer), DeclaredField("reason", .text),
                 DeclaredField("status", .integer, isOptional: true),
@@ -192,6 +227,12 @@ package enum EventKind: String, CaseIterable, Sendable {
                 DeclaredField("stderr_tail", .text, isOptional: true), DeclaredField("plan", .text),
                 DeclaredField("delay_ms", .integer, isOptional: true),
                 DeclaredField("attempt", .integer, isOptional: true), DeclaredField("in_flight", .integer),
+            ]
+        case .upstreamReady:
+            [
+                DeclaredField("link", .integer), DeclaredField("generation", .integer),
+                DeclaredField("server_name", .text), DeclaredField("server_version", .text),
+                DeclaredField("revision", .text), DeclaredField("start_ms", .integer),
             ]
         case .upstreamUnresponsive:
             [DeclaredField("link", .integer), DeclaredField("silent_ms", .integer)]
@@ -225,7 +266,7 @@ package enum EventKind: String, CaseIterable, Sendable {
         case .sessionOpened:
             [
                 DeclaredField("session", .text), DeclaredField("transport", .text), DeclaredField("revision", .text),
-                DeclaredField("client_name", .text),
+                DeclaredField("client_name", .text), DeclaredField("client_version", .text, isOptional: true),
             ]
         case .sessionClosed, .sessionExpired:
             [
@@ -247,8 +288,10 @@ package enum EventKind: String, CaseIterable, Sendable {
             [
                 DeclaredField("session", .text, isOptional: true), DeclaredField("method", .text),
                 DeclaredField("tool", .text, isOptional: true), DeclaredField("prompt", .text, isOptional: true),
-                DeclaredField("outcome", .text), DeclaredField("error_code", .integer, isOptional: true),
-                DeclaredField("transport", .text), DeclaredField("request_bytes", .integer),
+                DeclaredField("jsonrpc_id", .text, isOptional: true), DeclaredField("outcome", .text),
+                DeclaredField("error_type", .text, isOptional: true),
+                DeclaredField("error_code", .integer, isOptional: true), DeclaredField("transport", .text),
+                DeclaredField("protocol_version", .text), DeclaredField("request_bytes", .integer),
                 DeclaredField("response_bytes", .integer), DeclaredField("duration_us", .integer),
                 DeclaredField("queue_us", .integer, isOptional: true),
                 DeclaredField("upstream_us", .integer, isOptional: true),

@@ -37,6 +37,8 @@ package final class JournalSink: EventSink, @unchecked Sendable {
     private var failures: TokenBucket
     private var security: TokenBucket
     private var left: [EventKind: Int] = [:]
+    /// Since when `left` counts.
+    private var leftSince = NIODeadline.uptimeNanoseconds(0)
     /// Whether events of the level debug are told, too.
     private var isDebugging: Bool
 
@@ -101,6 +103,7 @@ package final class JournalSink: EventSink, @unchecked Sendable {
     private func leaveOut(_ kind: EventKind) {
         metrics.suppressed(kind)
         if left.isEmpty {
+            leftSince = eventLoop.now
             eventLoop.assumeIsolated().scheduleTask(in: Self.summaryInterval) { self.summarise() }
         }
         left[kind, default: 0] += 1
@@ -108,7 +111,7 @@ package final class JournalSink: EventSink, @unchecked Sendable {
 
     private func summarise() {
         guard !left.isEmpty else { return }
-        write(EventRecord(leftOut: left, within: Self.summaryInterval))
+        write(EventRecord(leftOut: left, within: eventLoop.now - leftSince))
         left.removeAll(keepingCapacity: true)
     }
 

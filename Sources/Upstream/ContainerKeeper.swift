@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Events
+package import NIOCore
+import Synchronization
+
+/// The containers of one proxy: gives each its name and labels, has its image pulled, finds out how it ended, and sees
+/// to it that none is left.
+///
+/// The end of the client (`docker run`) does not end the container. So what the client does not report the end of is
+/// removed by name, and what a killed proxy left is found by label when the next one starts. All of it is done by asking
+/// the engine through its client, off the event loop and within bounds.
+package final class ContainerKeeper: Sendable {
+    /// The labels by which containers of a proxy are known.
+    package static let instanceLabel = "mcp-proxy.instance"
+    package static let ownerLabel = "mcp-proxy.owner"
+
+    /// How long the engine may take.
+    package struct Patience: Sendable {
+        /// For a question about an image or about containers.
+        package var question = TimeAmount.seconds(10)
+        /// For a pull.
+        package var pull = TimeAmount.hours(1)
+        /// For the removal of a container.
+        package var removal = TimeAmount.seconds(20)
+        /// For the question why a container was killed, which its calls wait for.
+        package var evidence = TimeAmount.seconds(2)
+        /// When to look again whether a container is gone that could not be removed, or that the engine may create
+        /// although its client was killed.
+        package var retries: [TimeAmount] = [.seconds(2), .seconds(8), .seconds(30)]
+
+        package init() {}
+    }
+
+    /// A container that is to be started.
+    struct Prepared: Sendable {
+        let name: String
+        let command: Command
+        let facts: Event.ContainerStarted
+    }
+
+    private struct State {
+        /// The containers that are in use.
+        var live: Set<String> = []
+        /// Those that should be gone and could not be removed yet.
+        var leftovers: Set<String> = []
+        /// Whether what predecessors left has been looked for.
+        var isSwept = false
+        /// Nil before the engine was asked anything.
+        var isEngineUp: Bool?
+    }
+
+    package let run: ContainerRun
+    private let command: Command
+    private let client: ContainerClient
+    private let instance: String
+    /// In the names of all containers of this run of the proxy.
+    private let runID: String
+    private let owner: ContainerOwner
+    private let patience: Patience
+    private let report: @Sendable (Event) -> Void
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - command: What runs the container, and what it was read as.
+    ///   - instance: The name of this proxy: what carries it and has no owner any more is removed.
+    ///   - report: Called from any thread.
+    package init(
+        run: ContainerRun,
+        command: Command,
+        instance: String,
+        patience: Patience = Patience(),
+        report: @escaping @Sendable (Event) -> Void
+    ) {
+        self.run = run
+        self.command = command
+        self.client = ContainerClient(run: run, command: command)
+        self.instance = instance
+        self.runID = String(UInt32.random(in: .min ... .max) | 0x1000_0000, radix: 16)
+        self.owner = .current()
+        self.patience = patience
+        self.report = report
+    }
+
+    /// Containers that should be gone and are not.
+    package var orphans: Int { state.withLock { $0.leftovers.count } }
+    /// Whether the engine answered the last question; nil before the first.
+    package var isEngineUp: Bool? { state.withLock { $0.isEngineUp } }
+
+    // MARK: Start
+
+    /// Does what has to be done before a container can be started: removes what predecessors left and has the image
+    /// pulled when it is missing. Ends early when its task is cancelled.
+    func prepare(link: Int, generation: Int) async throws(ContainerFault) -> Prepared {
+        let name = Self.name(instance: instance, run: runID, link: link, generation: generation)
+        async let swept: Void = sweep()
+        let image = try await image(link: link, generation: generation)
+        await swept
+        let shownName = run.name ?? name
+        state.withLock { _ = $0.live.insert(shownName) }
+        var command = command
+        command.arguments = run.arguments(
+            name: name,
+            labels: ["\(Self.instanceLabel)=\(instance)", "\(Self.ownerLabel)=\(owner.label)"]
+        )
+        return Prepared(
+            name: shownName,
+            command: command,
+            facts: Event.ContainerStarted(
+                link: link,
+                generation: generation,
+                container: shownName,
+                image: run.image,
+                imageID: image?.id ?? "",
+                digest: image?.digest ?? ""
+            )
+        )
+    }
+
+    /// `mcp-time-3f2a9c1b-0-1`: an instance, a run of its proxy, a child of it, a process of that.
+    static func name(instance: String, run: String, link: Int, generation: Int) -> String {
+        let allowed = instance.unicodeScalars.map { scalar in
+            scalar.isASCII && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar)) ? Character(scalar) : "-"
+        }
+        return "mcp-\(String(allowed.prefix(40)))-\(run)-\(link)-\(generation)"
+    }
+
+    private func image(link: Int, generation: Int) async throws(ContainerFault) -> ImageFacts? {
+        let known = try await inspectImage()
+        switch run.pullPolicy {
+        case .byClient: return known
+        case .missing where known != nil: return known
+        case .missing, .always: break
+        }
+        report(.imagePulling(link: link, generation: generation, image: run.image))
+        let start = NIODeadline.now()
+        let answer = await ask(run.pullCommand, within: patience.pull)
+        let fault = answer.isSuccess ? nil : run.fault(stderr: answer.stderr)
+        report(
+            .imagePulled(
+                link: link,
+                generation: generation,
+                image: run.image,
+                duration: .now() - start,
+                problem: Task.isCancelled ? "the start was given up" : fault?.detail
+            )
+        )
+        if let fault { throw fault }
+        return try await inspectImage()
+    }
+
+    private func inspectImage() async throws(ContainerFault) -> ImageFacts? {
+        let words = ["image", "inspect", "--format", "{{.Id}} {{json .RepoDigests}}", run.image]
+        let answer = await ask(words, within: patience.question)
+        if answer.isSuccess { return ImageFacts(image: run.image, inspection: answer.stdout) }
+        let fault = run.fault(stderr: answer.stderr)
+        guard answer.status != nil else {
+            let detail = "the engine of \(run.client.rawValue) did not say whether it has the image: \(answer.stderr)"
+            throw ContainerFault(reason: .engine, detail: detail, isEngineReachable: false)
+        }
+        guard fault.isEngineReachable else { throw fault }
+        return nil
+    }
+
+    // MARK: End
+
+    /// How a container's client ended, with what the engine knows of it.
+    func ended(_ termination: Termination, name: String) async -> Termination {
+        guard termination == .exited(status: 128 + 9), run.client != .podman else { return termination }
+        // The container is gone by then (--rm), what happened to it is remembered.
+        let words = [
+            "events", "--since", "1h", "--until", "0s", "--filter", "container=\(name)", "--filter", "event=oom",
+            "--format", "{{.Action}}",
+        ]
+        let answer = await ask(words, within: patience.evidence)
+        return answer.stdout.contains("oom") ? .outOfMemory(status: 128 + 9) : termination
+    }
+
+    /// Sees to it that a container whose client ended is gone.
+    ///
+    /// - Returns: Once it is, or once that could not be had; it is tried again later then.
+    func release(_ name: String, after termination: Termination) async {
+        defer { state.withLock { _ = $0.live.remove(name) } }
+        // Of a container that removes itself the client tells the end when it is removed.
+        let isTold: Bool
+        if case .exited(let status) = termination { isTold = status != 125 } else { isTold = false }
+        if isTold, run.removesItself, run.value(of: "sig-proxy") == nil { return }
+        if await remove(name), isTold { return }
+        // The engine may be busy creating a container whose client was killed meanwhile.
+        Task { [patience] in
+            for pause in patience.retries {
+                try? await Task.sleep(nanoseconds: UInt64(pause.nanoseconds))
+                _ = await remove(name)
+            }
+            while state.withLock({ $0.leftovers.contains(name) }) {
+                try? await Task.sleep(nanoseconds: UInt64((patience.retries.last ?? .seconds(30)).nanoseconds))
+                _ = await remove(name)
+            }
+        }
+    }
+
+    /// Kills and removes a container. True when there is none of that name any more.
+    private func remove(_ name: String) async -> Bool {
+        let answer = await ask(["rm", "--force", name], within: patience.removal)
+        let words = answer.stderr.lowercased()
+        let isGone =
+            answer.isSuccess || words.contains("no such container") || words.contains("no container with name")
+            || words.contains("already in progress")
+        state.withLock {
+            if isGone { $0.leftovers.remove(name) } else { $0.leftovers.insert(name) }
+        }
+        return isGone
+    }
+
+    /// Removes, once, what carries the name of this instance and belongs to no living proxy. A predecessor that was
+    /// killed could not do so itself.
+    private func sweep() async {
+        guard !state.withLock({ $0.isSwept }) else { return }
+        let label = run.client == .podman ? "index .Labels \"\(Self.ownerLabel)\"" : ".Label \"\(Self.ownerLabel)\""
+        let words = [
+            "ps", "--all", "--filter", "label=\(Self.instanceLabel)=\(instance)", "--format",
+            "{{.Names}}\t{{\(label)}}",
+        ]
+        let answer = await ask(words, within: patience.question)
+        guard answer.isSuccess else { return }
+        let live = state.withLock { state in
+            state.isSwept = true
+            return state.live
+        }
+        let names = Self.abandoned(in: answer.stdout, seenFrom: owner, live: live) { ContainerOwner.startTicks(of: $0) }
+        guard !names.isEmpty else { return }
+        var removed = 0
+        for name in names where await remove(name) { removed += 1 }
+        report(.containersRemoved(count: removed, left: names.count - removed))
+    }
+
+    /// The containers of a list (`NAME TAB OWNER`) that belong to nobody who lives.
+    static func abandoned(
+        in list: String,
+        seenFrom here: ContainerOwner,
+        live: Set<String>,
+        startTicks: (Int32) -> String?
+    ) -> [String] {
+        list.split(separator: "\n").compactMap { line in
+            let parts = line.split(separator: "\t", omittingEmptySubsequences: false)
+            guard parts.count == 2, let owner = ContainerOwner(label: String(parts[1])) else { return nil }
+            let name = String(parts[0])
+            let isAbandoned =
+                owner == here ? !live.contains(name) : owner.isGone(seenFrom: here, startTicks: startTicks)
+            return isAbandoned ? name : nil
+        }
+    }
+
+    // MARK: The engine
+
+    /// Asks, and takes note of whether there was anybody to answer.
+    private func ask(_ words: [String], within timeout: TimeAmount) async -> ContainerClient.Answer {
+        let answer = await client.ask(words, within: timeout)
+        guard !Task.isCancelled else { return answer }
+        heard(answer.status != nil && (answer.isSuccess || run.fault(stderr: answer.stderr).isEngineReachable), answer)
+        return answer
+    }
+
+    private func heard(_ isUp: Bool, _ answer: ContainerClient.Answer) {
+        let before = state.withLock { state in
+            defer { state.isEngineUp = isUp }
+            return state.isEngineUp
+        }
+        guard before != isUp, !(before == nil && isUp) else { return }
+        let problem = answer.status == nil ? answer.stderr : run.fault(stderr: answer.stderr).detail
+        report(.engineChanged(isUp: isUp, problem: isUp ? nil : problem))
+    }
+
+    /// The client of a running container told that the engine failed it.
+    func clientFailed(stderr: String) {
+        let fault = run.fault(stderr: stderr)
+        guard !fault.isEngineReachable else { return }
+        heard(false, ContainerClient.Answer(status: 125, stderr: stderr))
+    }
+}
+
+/// What an image is, whatever its tag is moved to later.
+struct ImageFacts: Sendable, Equatable {
+    /// Of this engine: `sha256:…`.
+    var id: String
+    /// Of the registry: `sha256:…`; empty for an image that comes from none.
+    var digest: String
+
+    /// - Parameter inspection: `ID ["REPOSITORY@DIGEST", …]`.
+    init?(image: String, inspection: String) {
+        let parts = inspection.split(separator: " ", maxSplits: 1)
+        guard let first = parts.first else { return nil }
+        let hex = first.trimmed
+        id = hex.hasPrefix("sha256:") ? hex : "sha256:" + hex
+        let digests = parts.count > 1 ? parts[1].split(separator: "\"").filter { $0.contains("@") } : []
+        // An image can have come by several names.
+        let repository = image.split(separator: "@")[0]
+        let own = digests.first { repository.hasPrefix(baseRepository($0)) } ?? digests.first
+        digest = own.flatMap { $0.split(separator: "@").last.map(String.init) } ?? ""
+    }
+}
+
+private func baseRepository(_ digest: Substring) -> String {
+    digest.split(separator: "@").first.map(String.init) ?? ""
+}
+
+extension Substring {
+    /// Without a line break at the end.
+    fileprivate var trimmed: String { String(prefix { $0 != "\n" && $0 != "\r" }) }
+}
