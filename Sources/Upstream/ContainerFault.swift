@@ -39,7 +39,8 @@ extension ContainerRun {
             "cannot connect to podman", "unable to connect to podman",
         ]
         guard signs.contains(where: words.contains) else { return nil }
-        let remedy = client == .docker ? "start it (systemctl start docker), or correct DOCKER_HOST" : "start its service"
+        let remedy =
+            client == .docker ? "start it (systemctl start docker), or correct DOCKER_HOST" : "start its service"
         return "the engine of \(client.rawValue) can't be reached: \(remedy)"
     }
 
@@ -153,7 +154,8 @@ private struct Complaint: Sendable {
         Complaint(signs: ["bind source path does not exist", "invalid mount config", "error mounting", "statfs"]) { _ in
             "a volume can't be mounted: see that its path exists"
         },
-        Complaint(signs: ["dial tcp", "no such host", "i/o timeout", "tls handshake", "connection refused", "registry"]) {
+        Complaint(signs: ["dial tcp", "no such host", "i/o timeout", "tls handshake", "connection refused", "registry"])
+        {
             "the registry of the image '\($0.image)' can't be reached: look at network and DNS, or load the image by hand"
         },
         Complaint(signs: ["unknown flag", "unknown shorthand flag", "flag needs an argument", "invalid argument"]) {
