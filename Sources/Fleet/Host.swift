@@ -56,7 +56,7 @@ extension Fleet {
 
     /// Puts into force what was rendered. It may run again at any time: what did not change is left running.
     func enableScript() -> RenderedFile {
-        let names = servers.map(\.name).joined(separator: " ")
+        let names = servers.map { " \($0.name)" }.joined()
         var text =
             "#!/bin/sh\n" + Self.mark + """
                 # Puts into force what was rendered: units, firewall, nginx, certificate. It may run again at any time, and

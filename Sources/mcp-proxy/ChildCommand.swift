@@ -39,14 +39,17 @@ struct ChildCommandMaker {
     /// - Parameters:
     ///   - words: The command as given, at least one word.
     ///   - envFile: The variables of the env file.
+    ///   - credentials: The credentials of the unit that are called like variables; they go before the env file.
     ///   - envFilePath: For error messages; nil when there is no such file.
     func make(
         _ words: [String],
         envFile: [String: String],
+        credentials: [String: String],
         envFilePath: String?
     ) throws(ConfigurationError) -> ChildCommand {
         let directory = try workingDirectory()
-        let environment = try environment(envFile)
+        let variables = envFile.merging(credentials) { _, credential in credential }
+        let environment = try environment(variables)
         if try reader.boolean(.shell) {
             // The shell splits and expands by itself; doing it twice would let a value become code.
             let text = words.joined(separator: " ")
@@ -63,10 +66,11 @@ struct ChildCommandMaker {
         }
         let expansion = CommandExpansion(
             environment: surroundings.environment,
-            envFile: envFile,
+            envFile: variables,
             envFilePath: envFilePath
         )
-        let expanded = try expansion.expand(words)
+        let secrets = ContainerSecrets(try expansion.expand(words))
+        let expanded = secrets.words
         guard let program = expanded.first, !program.text.isEmpty else {
             throw ConfigurationError(
                 .usage,
@@ -79,14 +83,14 @@ struct ChildCommandMaker {
             program: program.text,
             executable: try lookup.find(program),
             arguments: expanded.dropFirst().map(\.text),
-            environment: environment,
+            environment: environment.merging(secrets.variables) { _, secret in secret },
             workingDirectory: directory,
             shownWords: maskSecrets(expanded.map(\.shown))
         )
     }
 
     private func environment(
-        _ envFile: [String: String]
+        _ variables: [String: String]
     ) throws(ConfigurationError) -> [String: String] {
         let passesAll = try reader.boolean(.passEnvironment)
         var environment = surroundings.environment.filter { name, _ in
@@ -94,7 +98,7 @@ struct ChildCommandMaker {
                 ? !Self.ownVariables.contains(name) && !name.hasPrefix(Option.environmentPrefix)
                 : Self.basicVariables.contains(name)
         }
-        environment.merge(envFile) { set, _ in set }
+        environment.merge(variables) { set, _ in set }
         for assignment in reader.texts(.env) {
             guard let equals = assignment.firstIndex(of: "=") else { continue }
             environment[String(assignment[..<equals])] = String(assignment[assignment.index(after: equals)...])

@@ -14,9 +14,11 @@ struct CommandWord: Equatable {
 ///
 /// A unit file hands `${CMD}` and `${ARGS}` over as one word each, so a word that equals the variable `CMD` or `ARGS`
 /// is split into the words a shell would see. Then `${NAME}` is replaced in every word, whatever quotes stood around
-/// it, by the variable of the environment or else of the env file; `$${` stands for `${`.
+/// it, by the variable of the environment, or else by the credential of that name, or else by the variable of the env
+/// file; `$${` stands for `${`.
 struct CommandExpansion {
     var environment: [String: String]
+    /// The variables of the env file, with the credentials of the unit before them.
     var envFile: [String: String]
     /// For error messages; nil when there is no such file.
     var envFilePath: String?

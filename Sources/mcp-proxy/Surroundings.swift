@@ -15,6 +15,8 @@ struct Surroundings: Sendable {
     var instanceID: String
     /// The text of a small file.
     var read: @Sendable (_ path: String) throws(FileError) -> String
+    /// The names of what lies in a directory, in no order; none if it cannot be read.
+    var list: @Sendable (_ directory: String) -> [String]
     /// What a path leads to, following links.
     var kind: @Sendable (_ path: String) -> FileKind
 
@@ -27,6 +29,7 @@ struct Surroundings: Sendable {
             processID: String(getpid()),
             instanceID: environment["INVOCATION_ID"] ?? randomID(),
             read: readFile,
+            list: listDirectory,
             kind: fileKind
         )
     }
@@ -95,6 +98,19 @@ private let largestFile = 1 << 20
     }
     guard let text = String(validating: bytes, as: UTF8.self) else { throw .unreadable("not UTF-8 text") }
     return text
+}
+
+@Sendable private func listDirectory(_ path: String) -> [String] {
+    guard let directory = opendir(path) else { return [] }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+            pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
+        names.append(name)
+    }
+    return names
 }
 
 @Sendable private func fileKind(_ path: String) -> FileKind {
