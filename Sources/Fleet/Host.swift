@@ -67,8 +67,9 @@ extension Fleet {
                 systemd-tmpfiles --create
                 systemctl daemon-reload
 
+                names="\(names.dropFirst())"
                 fresh=
-                for name in \(names); do
+                for name in $names; do
                     state=$(cat "/opt/mcp/config/$name.env" "/etc/systemd/system/mcp@$name.service.d/"*.conf \\
                         "/opt/mcp/secrets/$name/"* 2>/dev/null | sha256sum)
                     if [ "$state" != "$(cat "/run/mcp-fleet/$name" 2>/dev/null)" ]; then fresh="$fresh mcp@$name.service"; fi
@@ -76,13 +77,23 @@ extension Fleet {
                     printf '%s\\n' "$state" >"/run/mcp-fleet/$name"
                 done
                 systemctl enable --quiet mcp.target mcp-firewall.service
-                for name in \(names); do systemctl enable --quiet "mcp@$name.service"; done
-                if [ -n "$fresh" ]; then systemctl restart $fresh || failed=1; fi
+                for name in $names; do systemctl enable --quiet "mcp@$name.service"; done
+                # Those whose env file is gone.
+                for unit in $(systemctl list-units --all --plain --no-legend 'mcp@*.service' | cut -d ' ' -f 1); do
+                    name=${unit#mcp@}
+                    [ -e "/opt/mcp/config/${name%.service}.env" ] || systemctl disable --quiet --now "$unit"
+                done
+                if [ -n "$fresh" ]; then
+                    systemctl reset-failed $fresh 2>/dev/null || :
+                    systemctl restart $fresh || failed=1
+                fi
                 systemctl start mcp.target
                 systemctl restart mcp-firewall.service
 
                 """
-        if !publicServers.isEmpty {
+        if publicServers.isEmpty {
+            text += "# What was public before is so no more.\nsystemctl try-reload-or-restart nginx 2>/dev/null || :\n"
+        } else {
             text += """
 
                 # nginx needs a certificate to start with, and certbot needs nginx: a placeholder breaks the circle.

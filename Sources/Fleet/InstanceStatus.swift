@@ -10,7 +10,7 @@ package struct InstanceStatus: Sendable, Equatable {
     package var version: String?
     /// Seconds since the proxy started.
     package var uptime: Double?
-    /// Starts of the MCP server beyond the first.
+    /// Processes of the MCP server that failed, each of which was followed by another.
     package var restarts: Int?
     package var sessions: Int?
     /// Seconds within which 95 of 100 calls were answered, since the start; nil before the first call.
@@ -41,7 +41,8 @@ package struct InstanceStatus: Sendable, Equatable {
         }
         version = samples.first { $0.name == "mcp_proxy_upstream_info" }?.labels["server_version"]
         uptime = sum("process_start_time_seconds").map { max(0, now - $0) }
-        restarts = sum("mcp_proxy_upstream_starts_total").map { max(0, Int($0) - 1) }
+        let exits = samples.filter { $0.name == "mcp_proxy_upstream_exits_total" }
+        restarts = Int(exits.filter { $0.labels["reason"] != "stopped" }.map(\.value).reduce(0, +))
         sessions = sum("mcp_proxy_sessions").map { Int($0) }
         let ended = samples.filter { $0.name == "mcp_proxy_requests_total" }
         requests = Int(ended.map(\.value).reduce(0, +))

@@ -38,9 +38,6 @@ extension Fleet {
             limit_req_zone $binary_remote_addr zone=mcp_requests:10m rate=20r/s;
             limit_conn_zone $binary_remote_addr zone=mcp_connections:10m;
 
-            # A browser asks without its key whether it may call.
-            map $request_method $mcp_preflight { default 0; OPTIONS 1; }
-
             # Certificates are asked for over plain HTTP, and nothing else: a call would send its key in the open.
             server {
                 listen 80;
@@ -105,21 +102,26 @@ extension Fleet {
 
     private func site(_ server: Server) -> String {
         let check: String
-        let variable = "$mcp_key_" + server.name.map { $0 == "-" ? "_" : String($0) }.joined()
+        let name = server.name.map { $0 == "-" ? "_" : String($0) }.joined()
         var text = ""
         switch server.access {
         case .key:
             text += """
                 # Who may call: "Authorization: Bearer KEY", or "X-API-Key: KEY".
-                map $http_authorization$http_x_api_key \(variable) {
+                map $http_authorization$http_x_api_key $mcp_key_\(name) {
                     default 0;
                     include /etc/nginx/mcp-keys/\(server.name).map;
+                }
+                # A browser asks without its key whether it may call.
+                map $request_method $mcp_open_\(name) {
+                    default $mcp_key_\(name);
+                    OPTIONS 1;
                 }
 
 
                 """
             check = """
-                        if ($mcp_preflight\(variable) = 00) {
+                        if ($mcp_open_\(name) = 0) {
                             add_header WWW-Authenticate 'Bearer realm="\(server.name)"' always;
                             return 401;
                         }
