@@ -82,10 +82,11 @@ package struct FleetReader {
 
     private mutating func server(_ node: YAMLNode, domain: String?, taken: inout Taken) -> Server? {
         guard var fields = fields(node, "a server") else { return nil }
-        guard let nameNode = fields.take("name"), let name = serverName(nameNode) else {
-            if fields.taken.isEmpty { report(node.place, "a server has no name", "write - name: time") }
+        guard let nameNode = fields.take("name") else {
+            report(node.place, "a server has no name", "write - name: time")
             return nil
         }
+        guard let name = serverName(nameNode) else { return nil }
         if taken.names.updateValue(name, forKey: name) != nil {
             report(nameNode.place, "the name \(quoted(name)) is given more than once", "give each server its own")
         }

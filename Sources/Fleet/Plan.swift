@@ -40,7 +40,7 @@ package struct Manifest: Sendable, Equatable {
 
 /// What is to be done with the files of a fleet. What somebody else wrote, or edited, is left alone.
 package struct Plan: Sendable, Equatable {
-    package enum Action: Sendable, Equatable {
+    package enum Action: Sendable, Hashable {
         case create
         case update
         /// It is as it should be.

@@ -96,7 +96,7 @@ private func duration(_ seconds: Double) -> String {
 
 /// `12ms`, `1.4s`, `85s`.
 private func latency(_ seconds: Double) -> String {
-    let milliseconds = Int((seconds * 1000).rounded(.up))
+    let milliseconds = Int((seconds * 1000).rounded())
     if milliseconds < 1000 { return "\(milliseconds)ms" }
     let tenths = Int((seconds * 10).rounded())
     return tenths < 100 ? "\(tenths / 10).\(tenths % 10)s" : "\(tenths / 10)s"
