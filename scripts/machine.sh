@@ -7,21 +7,31 @@ cd "$(dirname "$0")/.."
 . scripts/prepare.sh
 
 into=.venvs/machine
-packages=systemd,systemd-sysv,dbus,curl,python3-minimal,libpython3-stdlib,procps,ca-certificates,nginx-light,nftables
-packages+=,openssl,libnss-myhostname,libnss-systemd,iproute2
+base=systemd,systemd-sysv,dbus,curl,procps,ca-certificates,nginx-light,nftables,openssl,libnss-myhostname,libnss-systemd
+base+=,iproute2,python3
+# An authority to get certificates from, and what asks it.
+more="certbot pebble"
 
-[ "$(cat $into/made-of 2>/dev/null)" = "$packages" ] && exit
+[ "$(cat $into/made-of 2>/dev/null)" = "$base $more" ] && exit
 [ "$(id -u)" -eq 0 ] || { say "not root: no machine to boot in tests" && exit; }
 . /etc/os-release
 [ "${ID:-}" = debian ] || { say "not Debian: no machine to boot in tests" && exit; }
-need_packages debootstrap systemd-container nftables
+need_packages debootstrap systemd-container
 say "making a machine to boot in tests (a minute)"
 mirror=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' \
     | awk -v here="$VERSION_CODENAME" '$1 == here { print $2; exit }')
 rm -rf $into
-debootstrap --variant=minbase --include="$packages" "$VERSION_CODENAME" $into "$mirror" >.venvs/machine.log 2>&1 \
-    || { tail -n 5 .venvs/machine.log >&2 && die "could not make $into"; }
-rm -rf $into/var/cache/apt/archives/*.deb
-# Each test has units of its own to start.
-chroot $into systemctl --quiet disable nginx.service
-echo "$packages" >$into/made-of
+mkdir -p .venvs
+{
+    debootstrap --variant=minbase --include="$base" "$VERSION_CODENAME" $into "$mirror"
+    cp --remove-destination /etc/resolv.conf $into/etc/resolv.conf
+    # Nothing is started in there yet.
+    printf '#!/bin/sh\nexit 101\n' >$into/usr/sbin/policy-rc.d && chmod +x $into/usr/sbin/policy-rc.d
+    chroot $into apt-get -q update
+    DEBIAN_FRONTEND=noninteractive chroot $into apt-get -q install -y --no-install-recommends $more
+    rm -f $into/usr/sbin/policy-rc.d $into/etc/resolv.conf
+    chroot $into apt-get clean
+    # Each test has units of its own to start.
+    chroot $into systemctl disable nginx.service certbot.timer
+} >.venvs/machine.log 2>&1 || { tail -n 5 .venvs/machine.log >&2 && die "could not make $into"; }
+echo "$base $more" >$into/made-of

@@ -84,6 +84,7 @@ check formatting lint
 check "generated files" scripts/catalogue.py --check
 must "building (debug, with tests)" swift build --build-tests
 must "Python environments" scripts/venvs.sh
+must "machine to boot" scripts/machine.sh
 
 status=0
 step "unit tests" swift_tests || status=$?
