@@ -20,18 +20,26 @@ need_packages debootstrap systemd-container
 say "making a machine to boot in tests (a minute)"
 mirror=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' \
     | awk -v here="$VERSION_CODENAME" '$1 == here { print $2; exit }')
-rm -rf $into
-mkdir -p .venvs
-{
-    debootstrap --variant=minbase --include="$base" "$VERSION_CODENAME" $into "$mirror"
+
+make_machine() {
+    rm -rf $into
+    debootstrap --variant=minbase --include="$base" "$VERSION_CODENAME" $into "$mirror" || return
     cp --remove-destination /etc/resolv.conf $into/etc/resolv.conf
     # Nothing is started in there yet.
-    printf '#!/bin/sh\nexit 101\n' >$into/usr/sbin/policy-rc.d && chmod +x $into/usr/sbin/policy-rc.d
-    chroot $into apt-get -q update
-    DEBIAN_FRONTEND=noninteractive chroot $into apt-get -q install -y --no-install-recommends $more
+    printf '#!/bin/sh\nexit 101\n' >$into/usr/sbin/policy-rc.d
+    chmod +x $into/usr/sbin/policy-rc.d
+    chroot $into apt-get -q update || return
+    # shellcheck disable=SC2086  # One word for each package.
+    DEBIAN_FRONTEND=noninteractive chroot $into apt-get -q install -y --no-install-recommends $more || return
     rm -f $into/usr/sbin/policy-rc.d $into/etc/resolv.conf
     chroot $into apt-get clean
     # Each test has units of its own to start.
     chroot $into systemctl disable nginx.service certbot.timer
-} >.venvs/machine.log 2>&1 || { tail -n 5 .venvs/machine.log >&2 && die "could not make $into"; }
+}
+
+mkdir -p .venvs
+make_machine >.venvs/machine.log 2>&1 || {
+    tail -n 5 .venvs/machine.log >&2
+    die "could not make $into"
+}
 echo "$base $more" >$into/made-of

@@ -29,19 +29,10 @@ while [ $# -gt 0 ]; do
 done
 exec env -i "${kept[@]}" fixture-server
 """
-UNITS = {
-    "mcp@.service": "/usr/lib/systemd/system",
-    "mcp@.socket": "/usr/lib/systemd/system",
-    "mcp.target": "/usr/lib/systemd/system",
-    "mcp-firewall.service": "/usr/lib/systemd/system",
-}
 
 
 def install_units(host):
-    for name, directory in UNITS.items():
-        host.run("install", "-D", "-m", "644", f"/opt/deploy/systemd/{name}", f"{directory}/{name}")
-    host.run("install", "-D", "-m", "644", "/opt/deploy/systemd/sysusers.conf", "/usr/lib/sysusers.d/mcp.conf")
-    host.run("install", "-D", "-m", "644", "/opt/deploy/systemd/tmpfiles.conf", "/usr/lib/tmpfiles.d/mcp.conf")
+    host.run("/opt/deploy/install.sh")
     host.write("/usr/local/bin/docker", DOCKER, 0o755)
 
 
@@ -63,15 +54,20 @@ def install_certificate(host):
     )
 
 
-def install_fleet(host, text=None):
-    """Renders the fleet and puts it into force; returns what both commands said."""
-    install_units(host)
+def prepare(host):
+    """What lies outside of the machine: names, an authority, the values of secrets."""
     install_certificate(host)
     host.write("/etc/hosts", "127.0.0.1 localhost " + " ".join(f"{name}.{DOMAIN}" for name in NAMES) + "\n")
-    host.write("/opt/mcp/fleet.yaml", text or FLEET.read_text(encoding="utf-8"))
     for (server, name), value in SECRETS.items():
         host.write(f"/opt/mcp/secrets/{server}/{name}", value + "\n", 0o600)
-    return [host.run("mcp-proxy", "fleet", "render"), enable(host)]
+
+
+def install_fleet(host):
+    """Installs, renders the fleet and puts it into force."""
+    install_units(host)
+    prepare(host)
+    host.run("mcp-proxy", "fleet", "render")
+    enable(host)
 
 
 def enable(host):

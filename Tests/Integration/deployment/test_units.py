@@ -18,9 +18,6 @@ OWN = "/etc/systemd/system"
 def host():
     with machine.boot() as booted:
         installed.install_units(booted)
-        booted.run("systemd-sysusers")
-        booted.run("systemd-tmpfiles", "--create")
-        booted.run("systemctl", "daemon-reload")
         yield booted
 
 
