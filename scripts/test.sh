@@ -101,7 +101,7 @@ if [ "${CI:-}" = true ] && [ "$skipped" -gt 0 ]; then
     failed=$((failed + skipped))
 fi
 
-integrate "integration tests, $workers at a time" -m "not alone" -n "$workers"
+integrate "integration tests, $workers at a time" -m "not alone" -n "$workers" --dist loadgroup
 integrate "integration tests that need the machine for themselves" -m alone -s
 
 finish

@@ -182,6 +182,13 @@ def test_the_shipped_example(tmp_path):
     assert len(list((tmp_path / "opt/mcp/config").iterdir())) == 10
 
 
+def test_the_example_of_the_readme(fleet):
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = re.search(r"```yaml\n(domain:.*?)```", page, re.S)[1]
+    assert fleet("render", text=text).returncode == 0
+    assert "CMD=docker\n" in (fleet.root / "opt/mcp/config/notion.env").read_text(encoding="utf-8")
+
+
 # status.
 
 

@@ -36,18 +36,18 @@ def install_units(host):
     host.write("/usr/local/bin/docker", DOCKER, 0o755)
 
 
-def install_certificate(host):
-    """A certificate for all names of an authority that this machine believes."""
+def install_certificate(host, directory="/opt/mcp/tls", names=f"DNS:*.{DOMAIN}"):
+    """A certificate for these names of an authority that this machine believes."""
     host.shell(
         f"""
-        install -d -m 700 /opt/mcp/tls && cd /opt/mcp/tls
+        install -d -m 700 {directory} && cd {directory}
         key() {{ openssl ecparam -name prime256v1 -genkey -noout; }}
         key >ca.key
         openssl req -x509 -new -key ca.key -days 9 -subj /CN=authority -addext basicConstraints=critical,CA:TRUE \\
             -addext keyUsage=critical,keyCertSign,cRLSign -out /usr/local/share/ca-certificates/test.crt
         key >privkey.pem
-        printf 'subjectAltName=DNS:*.{DOMAIN}\\nextendedKeyUsage=serverAuth\\n' >extensions
-        openssl req -new -key privkey.pem -subj /CN={DOMAIN} | openssl x509 -req -days 9 -CAcreateserial \\
+        printf 'subjectAltName={names}\\nextendedKeyUsage=serverAuth\\n' >extensions
+        openssl req -new -key privkey.pem -subj /CN=server | openssl x509 -req -days 9 -CAcreateserial \\
             -CA /usr/local/share/ca-certificates/test.crt -CAkey ca.key -extfile extensions -out fullchain.pem
         update-ca-certificates
         """

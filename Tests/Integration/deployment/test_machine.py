@@ -12,6 +12,9 @@ from installed import DOMAIN, NAMES, SECRETS, key
 from processes import eventually
 from web import INITIALIZE, Client
 
+# One machine for all of them.
+pytestmark = pytest.mark.xdist_group("fleet")
+
 
 @pytest.fixture(scope="module")
 def host():

@@ -13,6 +13,9 @@ from web import INITIALIZE, Client
 
 OWN = "/etc/systemd/system"
 
+# One machine for all of them.
+pytestmark = pytest.mark.xdist_group("units")
+
 
 @pytest.fixture(scope="module")
 def host():
