@@ -101,7 +101,8 @@ if [ "${CI:-}" = true ] && [ "$skipped" -gt 0 ]; then
     failed=$((failed + skipped))
 fi
 
-integrate "integration tests, $workers at a time" -m "not alone" -n "$workers" --dist loadgroup
+integrate "integration tests, $workers at a time" -m "not alone and not machine" -n "$workers"
+integrate "integration tests on booted machines" -m machine -n 2 --dist loadfile
 integrate "integration tests that need the machine for themselves" -m alone -s
 
 finish

@@ -4,10 +4,13 @@
 import json
 import re
 
+import pytest
+
 import installed
 import machine
 from processes import eventually
 
+pytestmark = pytest.mark.machine
 DIRECTORY = "https://localhost:14000/dir"
 FLEET = """
 domain: mcp.example.com

@@ -7,10 +7,13 @@ then contain. Only what comes from elsewhere is put in: packages, the authority 
 
 import re
 
+import pytest
+
 import installed
 import machine
 from proxy_process import ROOT
 
+pytestmark = pytest.mark.machine
 PAGE = (ROOT / "docs/deployment.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"<!-- machine(?:: expect (.*?))? -->\n```sh\n(.*?)^```", PAGE, re.S | re.M)
 STUBS = {

@@ -12,8 +12,7 @@ from installed import DOMAIN, NAMES, SECRETS, key
 from processes import eventually
 from web import INITIALIZE, Client
 
-# One machine for all of them.
-pytestmark = pytest.mark.xdist_group("fleet")
+pytestmark = pytest.mark.machine
 
 
 @pytest.fixture(scope="module")

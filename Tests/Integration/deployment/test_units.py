@@ -13,8 +13,7 @@ from web import INITIALIZE, Client
 
 OWN = "/etc/systemd/system"
 
-# One machine for all of them.
-pytestmark = pytest.mark.xdist_group("units")
+pytestmark = pytest.mark.machine
 
 
 @pytest.fixture(scope="module")
