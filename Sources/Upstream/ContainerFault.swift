@@ -39,7 +39,8 @@ extension ContainerRun {
             "cannot connect to podman", "unable to connect to podman",
         ]
         guard signs.contains(where: words.contains) else { return nil }
-        let remedy = client == .docker ? "start it (systemctl start docker), or correct DOCKER_HOST" : "start its service"
+        let remedy =
+            client == .docker ? "start it (systemctl start docker), or correct DOCKER_HOST" : "start its service"
         return "the engine of \(client.rawValue) can't be reached: \(remedy)"
     }
 
@@ -63,7 +64,7 @@ extension ContainerRun {
             let fault = fault(stderr: stderr)
             return ContainerEnding(fault.reason, detail: fault.detail)
         case 126, 127:
-            let isTheEngines = ["error response from daemon", "oci ", "runc", "crun"].contains(where: words.contains)
+            let isTheEngines = ["error response from daemon", "oci ", "runc", "crun", "tini", "catatonit"].contains(where: words.contains)
             guard isTheEngines else { return ContainerEnding(.exit) }
             let fault = fault(stderr: stderr)
             return ContainerEnding(fault.reason, detail: fault.detail)
@@ -116,7 +117,7 @@ private struct Complaint: Sendable {
 
     /// In the order they are looked for: some words are part of what is said in other cases, too.
     static let table = [
-        Complaint(signs: ["docker-init", "container-init", "catatonit", "init binary"]) { _ in
+        Complaint(signs: ["docker-init\": exec", "container-init", "init binary"]) { _ in
             "the engine has no init program for containers: install tini (Docker) or catatonit (Podman), or add "
                 + "--init=false"
         },
@@ -153,7 +154,8 @@ private struct Complaint: Sendable {
         Complaint(signs: ["bind source path does not exist", "invalid mount config", "error mounting", "statfs"]) { _ in
             "a volume can't be mounted: see that its path exists"
         },
-        Complaint(signs: ["dial tcp", "no such host", "i/o timeout", "tls handshake", "connection refused", "registry"]) {
+        Complaint(signs: ["dial tcp", "no such host", "i/o timeout", "tls handshake", "connection refused", "registry"])
+        {
             "the registry of the image '\($0.image)' can't be reached: look at network and DNS, or load the image by hand"
         },
         Complaint(signs: ["unknown flag", "unknown shorthand flag", "flag needs an argument", "invalid argument"]) {

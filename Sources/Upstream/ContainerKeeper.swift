@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Events
+import Glibc
 package import NIOCore
 import Synchronization
 
@@ -49,6 +50,9 @@ package final class ContainerKeeper: Sendable {
         /// Nil before the engine was asked anything.
         var isEngineUp: Bool?
     }
+
+    /// How long the engine may take to hear what the kernel did, in nanoseconds.
+    private static let evidenceDelay = 100_000_000
 
     package let run: ContainerRun
     private let command: Command
@@ -126,6 +130,7 @@ package final class ContainerKeeper: Sendable {
     }
 
     private func image(link: Int, generation: Int) async throws(ContainerFault) -> ImageFacts? {
+        guard !run.image.isEmpty else { return nil }
         let known = try await inspectImage()
         switch run.pullPolicy {
         case .byClient: return known
@@ -167,9 +172,15 @@ package final class ContainerKeeper: Sendable {
     /// How a container's client ended, with what the engine knows of it.
     func ended(_ termination: Termination, name: String) async -> Termination {
         guard termination == .exited(status: 128 + 9), run.client != .podman else { return termination }
-        // The container is gone by then (--rm), what happened to it is remembered.
+        // The container is gone by then (--rm), what happened to it is remembered. A bound like 0s would leave out what
+        // happened in this very second; a little later is better, since the engine is told by another process.
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        let nanoseconds = Int(now.tv_nsec) + Self.evidenceDelay
+        let digits = String(1_000_000_000 + nanoseconds % 1_000_000_000).dropFirst()
+        let until = "\(now.tv_sec + nanoseconds / 1_000_000_000).\(digits)"
         let words = [
-            "events", "--since", "1h", "--until", "0s", "--filter", "container=\(name)", "--filter", "event=oom",
+            "events", "--since", "1h", "--until", until, "--filter", "container=\(name)", "--filter", "event=oom",
             "--format", "{{.Action}}",
         ]
         let answer = await ask(words, within: patience.evidence)

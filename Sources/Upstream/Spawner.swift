@@ -97,7 +97,9 @@ struct SpawnRequest: Sendable {
         guard let container else { return await run(command, outOfMemory) }
         let preparation = await container.slot.prepare(generation: container.generation) {
             do throws(ContainerFault) {
-                return .success(try await container.keeper.prepare(link: container.link, generation: container.generation))
+                return .success(
+                    try await container.keeper.prepare(link: container.link, generation: container.generation)
+                )
             } catch {
                 return .failure(error)
             }
