@@ -37,6 +37,8 @@ extension ContainerRun {
         let signs = [
             "cannot connect to the docker daemon", "is the docker daemon running", "error during connect",
             "cannot connect to podman", "unable to connect to podman",
+            // It went away while the container ran.
+            "error waiting for container",
         ]
         guard signs.contains(where: words.contains) else { return nil }
         let remedy =

@@ -129,6 +129,9 @@ class Docker(Engine):
         self.start()
 
     def start(self):
+        # One that was killed leaves them, and takes whoever has such a number by now for its own.
+        for file in ("dockerd.pid", "exec/containerd/containerd.pid"):
+            (self.directory / file).unlink(missing_ok=True)
         with open(self.directory / "log", "ab") as log:
             self.process = subprocess.Popen(
                 [
@@ -149,7 +152,7 @@ class Docker(Engine):
     def _answers(self):
         if self.process.poll() is not None:
             pytest.skip(f"this machine runs no Docker daemon: {self.log()}")
-        return self.run("version", check=False)
+        return self.run("version", "--format", "server {{.Server.Version}}", check=False).startswith("server ")
 
     def log(self):
         return (self.directory / "log").read_text(encoding="utf-8", errors="replace")[-600:]
