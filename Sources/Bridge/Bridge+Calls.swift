@@ -94,6 +94,7 @@ extension Bridge {
             link.controlBytes -= line.readableBytes
             write(link, line)
         }
+        guard link.role != .retired else { return retire(link) }
         var index = link.waiting.startIndex
         while link.isWritable, link.phase == .ready, index < link.waiting.endIndex {
             let call = link.waiting[index]

@@ -42,6 +42,10 @@ extension Event {
                 EventField("truncated", truncated),
             ]
         case .upstreamStderrSuppressed(let link, let lines): [EventField("link", link), EventField("lines", lines)]
+        case .upstreamReplaced(let link, let predecessor, let inFlight):
+            [EventField("link", link), EventField("predecessor", predecessor), EventField("in_flight", inFlight)]
+        case .replacementFailed(let link, let problem):
+            [EventField("link", link), EventField("problem", problem, cap: TextCap.line)]
         case .upstreamUnresponsive(let link, let silence):
             [EventField("link", link), EventField("silent_ms", silence)]
         case .upstreamProbed(let link, let time):

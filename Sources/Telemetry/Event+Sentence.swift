@@ -37,6 +37,10 @@ extension Event {
             return subject(link) + line + (truncated ? " (cut)" : "")
         case .upstreamStderrSuppressed(let link, let lines):
             return subject(link) + "\(count(lines, "line")) of stderr left out: the server writes too fast"
+        case .upstreamReplaced(let link, _, let inFlight):
+            return subject(link) + "took over from its predecessor, which has \(count(inFlight, "call")) left to answer"
+        case .replacementFailed(let link, let problem):
+            return subject(link) + "could not take over, the one before goes on" + clause(problem)
         case .upstreamUnresponsive(let link, let milliseconds):
             return subject(link)
                 + "sent nothing for \(durationText(milliseconds: milliseconds)), not even an answer to a ping"
