@@ -46,14 +46,14 @@ import Testing
 
     @Test func onlyWhatBelongsToNobodyIsAbandoned() {
         let list = """
-            dead\ta/b/1/20/5
-            alive\ta/b/1/30/5
-            mine\ta/b/1/10/100
-            mine-too\ta/b/1/10/100
-            far\tz/y/1/20/5
-            unlabelled\t
+            dead\ta/b/1/20/5\tx
+            alive\ta/b/1/30/5\tx
+            mine\ta/b/1/10/100\tlive
+            mine-too\ta/b/1/10/100\tx
+            far\tz/y/1/20/5\tx
+            unlabelled\t\t
             """
-        let names = ContainerKeeper.abandoned(in: list, seenFrom: here, live: ["mine"]) { $0 == 30 ? "5" : nil }
+        let names = ContainerKeeper.abandoned(in: list, seenFrom: here, live: ["live"]) { $0 == 30 ? "5" : nil }
         #expect(names == ["dead", "mine-too"])
     }
 

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from engines import image_tar
 from mcp_http import text
 from processes import eventually
 from scrape import scrape
@@ -309,3 +310,61 @@ def test_the_socket_is_forbidden(proxy, docker):
     assert "group docker" in exited["detail"]
     assert metric(running, "mcp_proxy_engine_up") == 0
     running.signal(signal.SIGTERM)
+
+
+# Updates.
+
+
+def test_an_updated_image_is_swapped_in_without_losing_a_call(start, docker, rootfs, tmp_path):
+    image = "mcp/updated"
+    docker.load(rootfs, image)
+    running = start(docker, child=docker.command(image=image))
+    session = running.session()
+    session.tool("counter")
+    old = running.event("container.started")
+    image_tar(tmp_path / "new.tar", mark="new")
+    docker.load(tmp_path / "new.tar", image)
+
+    slow = session.start_tool("sleep", ms=3000)
+    eventually(lambda: metric(running, "mcp_proxy_requests_inflight") == 1)
+    running.signal(signal.SIGUSR2)
+    running.event("upstream.replaced")
+    new = running.event("container.started", count=2)
+    assert new["image_id"] != old["image_id"]
+    assert new["image_id"] == "sha256:" + docker.run("image", "inspect", "--format", "{{.Id}}", image).removeprefix(
+        "sha256:"
+    )
+    # The new one answers while the old one still works.
+    assert text(session.tool("counter")) == "1"
+    assert sorted(docker.containers()) == sorted([old["container"], new["container"]])
+    assert "result" in slow.answer()
+    stopped = running.event("upstream.stopped")
+    assert stopped["reason"] == "stopped"
+    eventually(lambda: docker.containers() == [new["container"]], 20, "the end of the old container")
+    page = scrape(running.http)
+    assert page.value("mcp_proxy_upstream_replacements_total", outcome="ok") == 1
+    assert dict(page.families["mcp_proxy_container_info"].samples[0].labels)["image_id"] == new["image_id"]
+    assert [r for r in ("exit", "signal", "engine", "oom") if page.value("mcp_proxy_upstream_exits_total", reason=r)] == []
+    assert running.ready().status == 200
+    docker.run("rmi", "--force", image, check=False)
+
+
+def test_a_name_that_is_somebody_elses(start, docker):
+    docker.run("create", "--name", "foreign", "mcp/fixture")
+    running = start(docker, "--name", "foreign", ready=False)
+    assert "the container name 'foreign' is taken" in running.event("upstream.engine_failed")["detail"]
+    running.event("upstream.starting", count=3)
+    running.stop()
+    assert docker.run("ps", "--all", "--format", "{{.Names}}") == "foreign"
+
+
+def test_a_replacement_that_fails_changes_nothing(start, docker):
+    """Two containers can't have one name."""
+    running = start(docker, "--name", "only")
+    session = running.session()
+    running.signal(signal.SIGUSR2)
+    failed = running.event("upstream.replacement_failed")
+    assert "leave --name out" in failed["problem"]
+    assert text(session.tool("echo", text="alive")) == "alive"
+    assert docker.containers() == ["only"]
+    assert scrape(running.http).value("mcp_proxy_upstream_replacements_total", outcome="failed") == 1
