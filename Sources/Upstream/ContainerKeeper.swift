@@ -246,7 +246,9 @@ package final class ContainerKeeper: Sendable {
                 if names.isEmpty { return true }
             }
         }
-        let answer = await ask(["rm", "--force"] + names, within: patience.removal)
+        // Docker kills at once, Podman only when it is told not to wait for the server.
+        let flags = run.client == .podman ? ["--force", "--time", "0"] : ["--force"]
+        let answer = await ask(["rm"] + flags + names, within: patience.removal)
         let words = answer.stderr.lowercased()
         return answer.isSuccess || words.contains("no such container") || words.contains("no container with name")
             || words.contains("already in progress")
