@@ -27,6 +27,7 @@ extension Event {
             return subject(link) + "the image \(image.quoted()) could not be pulled after \(time)" + clause(problem)
         case .containerStarted(let container): return container.sentence
         case .containersRemoved(let removed, let left):
+            if removed == 0 { return "\(count(left, "container")) could not be removed and will be tried again" }
             let rest = left == 0 ? "" : ", \(left) could not be removed"
             return "removed \(count(removed, "container")) that a killed proxy left behind" + rest
         case .engineChanged(let isUp, let problem):

@@ -208,7 +208,9 @@ package final class ContainerKeeper: Sendable {
         let isTold: Bool
         if case .exited(let status) = termination { isTold = status != 125 } else { isTold = false }
         if isTold, run.removesItself, run.value(of: "sig-proxy") == nil { return }
-        if await remove(target), isTold { return }
+        let isGone = await remove(target)
+        if isGone, isTold { return }
+        if !isGone { report(.containersRemoved(count: 0, left: 1)) }
         // The engine may be busy creating a container whose client was killed meanwhile.
         Task { [patience] in
             for pause in patience.retries {

@@ -19,6 +19,7 @@ let goldenText = #"""
     info   container.started  server 2: container mine of the image "mcp/time:1"
     notice container.leftovers_removed  removed 1 container that a killed proxy left behind
     warn   container.leftovers_removed  removed 2 containers that a killed proxy left behind, 1 could not be removed
+    warn   container.leftovers_removed  1 container could not be removed and will be tried again
     error  engine.unreachable  the container engine does not answer: the engine of docker can't be reached: start it
     notice engine.reachable  the container engine answers again
     error  upstream.engine_failed  the container engine failed after 12.4 s (the engine of docker can't be reached: start it), 2 calls in flight failed, restarting at once (attempt 1)
@@ -100,6 +101,7 @@ let goldenJSON = #"""
     "level":"info","event":"container.started","message":"server 2: container mine of the image \"mcp/time:1\"","link":2,"generation":1,"container":"mine","image":"mcp/time:1"}
     "level":"notice","event":"container.leftovers_removed","message":"removed 1 container that a killed proxy left behind","count":1,"left":0}
     "level":"warn","event":"container.leftovers_removed","message":"removed 2 containers that a killed proxy left behind, 1 could not be removed","count":2,"left":1}
+    "level":"warn","event":"container.leftovers_removed","message":"1 container could not be removed and will be tried again","count":0,"left":1}
     "level":"error","event":"engine.unreachable","message":"the container engine does not answer: the engine of docker can't be reached: start it","problem":"the engine of docker can't be reached: start it"}
     "level":"notice","event":"engine.reachable","message":"the container engine answers again"}
     "level":"error","event":"upstream.engine_failed","message":"the container engine failed after 12.4 s (the engine of docker can't be reached: start it), 2 calls in flight failed, restarting at once (attempt 1)","link":0,"generation":4,"reason":"engine","status":125,"detail":"the engine of docker can't be reached: start it","uptime_ms":12420,"was_ready":false,"plan":"restart","delay_ms":0,"attempt":1,"in_flight":2}

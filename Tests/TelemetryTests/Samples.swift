@@ -113,6 +113,7 @@ let samples: [Event] = [
     ),
     .containersRemoved(count: 1, left: 0),
     .containersRemoved(count: 2, left: 1),
+    .containersRemoved(count: 0, left: 1),
     .engineChanged(isUp: false, problem: "the engine of docker can't be reached: start it"),
     .engineChanged(isUp: true, problem: nil),
     crashed(.engine, status: 125, detail: "the engine of docker can't be reached: start it", stderrTail: ""),

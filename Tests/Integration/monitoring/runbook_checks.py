@@ -35,7 +35,7 @@ MATCHER = re.compile(r"(\w+)\s*(=~|!~|!=|=)\s*'([^']*)'")
 GROUPING = re.compile(r"\b(?:by|without|on|group_left|ignoring)\s*\(([^)]*)\)")
 
 EVENT = re.compile(
-    r"\b(?:proxy|config|upstream|session|stream|request|requests|client|message|http|security|connection|telemetry"
+    r"(?<!-)\b(?:proxy|config|upstream|session|stream|request|requests|client|message|http|security|connection|telemetry"
     r"|container|engine|image)"
     r"\.[a-z_]+\b(?!\()"
 )
