@@ -31,7 +31,8 @@ extension Event {
             let rest = left == 0 ? "" : ", \(left) could not be removed"
             return "removed \(count(removed, "container")) that a killed proxy left behind" + rest
         case .engineChanged(let isUp, let problem):
-            return isUp ? "the container engine answers again" : "the container engine does not answer" + clause(problem ?? "")
+            return isUp
+                ? "the container engine answers again" : "the container engine does not answer" + clause(problem ?? "")
         case .upstreamReady(let ready): return ready.sentence
         case .upstreamExited(let exit): return exit.sentence
         case .upstreamStderr(let link, let line, let truncated):

@@ -66,7 +66,9 @@ extension ContainerRun {
             let fault = fault(stderr: stderr)
             return ContainerEnding(fault.reason, detail: fault.detail)
         case 126, 127:
-            let isTheEngines = ["error response from daemon", "oci ", "runc", "crun", "tini", "catatonit"].contains(where: words.contains)
+            let isTheEngines = ["error response from daemon", "oci ", "runc", "crun", "tini", "catatonit"].contains(
+                where: words.contains
+            )
             guard isTheEngines else { return ContainerEnding(.exit) }
             let fault = fault(stderr: stderr)
             return ContainerEnding(fault.reason, detail: fault.detail)

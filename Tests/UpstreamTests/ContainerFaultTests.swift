@@ -84,7 +84,10 @@ import Testing
         #expect(locked.reason == .spawnFailed)
         #expect(locked.detail?.contains("not executable") == true)
         // With --init the program is started by the init process, which has words of its own.
-        let reaped = run.ending(.exited(status: 127), stderr: "[FATAL tini (7)] exec x failed: No such file or directory")
+        let reaped = run.ending(
+            .exited(status: 127),
+            stderr: "[FATAL tini (7)] exec x failed: No such file or directory"
+        )
         #expect(reaped == missing)
         let foreign = run.ending(.exited(status: 1), stderr: "exec /server: exec format error")
         #expect(foreign.reason == .spawnFailed)

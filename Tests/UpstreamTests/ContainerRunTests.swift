@@ -35,7 +35,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "docker ps", "docker", "docker compose run time", "node run mcp/time", "docker exec -i time sh", "docker -H unix:///x.sock",
+        "docker ps", "docker", "docker compose run time", "node run mcp/time", "docker exec -i time sh",
+        "docker -H unix:///x.sock",
     ])
     func otherCommandsAreNone(_ command: String) {
         #expect(read(command) == nil)
