@@ -4,7 +4,7 @@
 PORT ?= 8080
 FUZZ_SECONDS ?= 60
 
-.PHONY: run test lint format fuzz bench clean help
+.PHONY: run test lint format fuzz bench dashboards pictures clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo 'make lint    check the formatting        make format  apply it'
 	@echo 'make fuzz    fuzz the message scanner for $(FUZZ_SECONDS) s'
 	@echo 'make bench   measure requests per second, latency and memory'
+	@echo 'make dashboards  write grafana/dashboards from grafana/src      make pictures  draw them (needs make test once)'
 	@echo 'make clean   remove what was built, and the Python environments of the tests'
 
 run:
@@ -32,6 +33,12 @@ fuzz:
 
 bench:
 	@Benchmarks/run
+
+dashboards:
+	@.venvs/pytest/bin/python grafana/src/generate.py
+
+pictures:
+	@PATH="$$PATH:$(CURDIR)/.venvs/debian/usr/bin" .venvs/pytest/bin/python grafana/src/draw.py
 
 clean:
 	rm -rf .build .venvs

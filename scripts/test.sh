@@ -73,9 +73,11 @@ integrate() {
 # count PATTERN FILE: the sum of the numbers the pattern's first group matches.
 count() { sed -nE "s/$1/\\1/p" "$2" | awk '{ sum += $1 } END { print sum + 0 }'; }
 
-must "packages" need_packages "${build_packages[@]}" python3 python3-venv systemd
+must "packages" need_packages "${build_packages[@]}" python3 python3-venv systemd podman
 # Not as a step, which is a shell of its own: it adds to PATH.
 unpack_packages prometheus prometheus-alertmanager prometheus-blackbox-exporter
+# Docker, which the tests start for themselves.
+unpack_packages docker.io:dockerd containerd runc tini:tini-static
 # Prometheus 3, for native histograms.
 unpack_from forky prometheus promtool
 must "toolchain" need_swift

@@ -228,17 +228,29 @@ extension Bridge {
         case .none, .handshake, .sharedHandshake: break
         case .setLevel(let level):
             session.logLevel = level
-            link.logLevel = activeSessions(on: link).compactMap(\.logLevel).min() ?? level
+            let current = current(for: link)
+            let mostVerbose = activeSessions(on: current).compactMap(\.logLevel).min() ?? level
+            current.logLevel = mostVerbose
+            guard current !== link else { return }
+            _ = ask(current, .standingState, .loggingSetLevel) { Messages.setLevel(id: $0, level: mostVerbose) }
         case .subscribe(let uri):
-            if session.subscriptions.insert(uri).inserted { link.subscriptions[uri, default: 0] += 1 }
-        case .unsubscribe(let uri):
-            guard session.subscriptions.remove(uri) != nil else { return }
-            link.release(uri)
-            // Another session subscribed while the child was being told that nobody does.
-            guard link.subscriptions[uri] != nil else { return }
-            _ = ask(link, .standingState, .resourcesSubscribe) {
+            guard session.subscriptions.insert(uri).inserted else { return }
+            let current = current(for: link)
+            current.subscriptions[uri, default: 0] += 1
+            guard current !== link else { return }
+            _ = ask(current, .standingState, .resourcesSubscribe) {
                 Messages.subscription(id: $0, method: .resourcesSubscribe, uri: uri)
             }
+        case .unsubscribe(let uri):
+            guard session.subscriptions.remove(uri) != nil else { return }
+            let current = current(for: link)
+            current.release(uri)
+            // Another session subscribed while the child was being told that nobody does, or a new child was told that
+            // somebody still does.
+            let isWanted = current.subscriptions[uri] != nil
+            guard isWanted || current !== link else { return }
+            let method: Method = isWanted ? .resourcesSubscribe : .resourcesUnsubscribe
+            _ = ask(current, .standingState, method) { Messages.subscription(id: $0, method: method, uri: uri) }
         case .createTask:
             guard let id = envelope[.resultTaskID].flatMap({ message.string($0) }) else { return }
             // An id the child gives out again names the new task, and is the new owner's.

@@ -94,6 +94,7 @@ extension Bridge {
             link.controlBytes -= line.readableBytes
             write(link, line)
         }
+        guard link.role != .retired else { return retire(link) }
         var index = link.waiting.startIndex
         while link.isWritable, link.phase == .ready, index < link.waiting.endIndex {
             let call = link.waiting[index]
@@ -125,11 +126,14 @@ extension Bridge {
         call.line = line
         call.isQueued = true
         call.queuedAt = now
+        let next = current(for: link)
+        call.link = next.id
         // Before those that came after it.
-        let index = link.waiting.firstIndex { $0.id > call.id } ?? link.waiting.endIndex
-        link.waiting.insert(call, at: index)
-        link.waitingCount += 1
-        link.waitingBytes += line.readableBytes
+        let index = next.waiting.firstIndex { $0.id > call.id } ?? next.waiting.endIndex
+        next.waiting.insert(call, at: index)
+        next.waitingCount += 1
+        next.waitingBytes += line.readableBytes
+        if next !== link { pump(next) }
     }
 
     func unqueue(_ call: Call, _ link: Link) {

@@ -61,7 +61,7 @@ extension Bridge {
     private mutating func makeCall(_ incoming: Incoming, from session: Session) -> Call {
         let call = Call(
             id: nextCall,
-            link: session.link ?? Self.firstLink,
+            link: session.link ?? sharedLink,
             origin: .client(session, id: incoming.id ?? RequestID(0)),
             method: incoming.method,
             requestBytes: incoming.message.readableBytes,

@@ -118,7 +118,7 @@ extension Bridge {
         guard let session = owner(of: message, envelope, link, method, childID) else { return }
         let isURLMode = envelope[.mode].flatMap { message.string($0) } == "url"
         let needed = ClientCapabilities.needed(for: method, isURLMode: isURLMode)
-        let declared = link.role == .shared ? configuration.sharedCapabilitySet : session.capabilities
+        let declared = link.isShared ? configuration.sharedCapabilitySet : session.capabilities
         guard session.capabilities.intersection(declared).isSuperset(of: needed) else {
             emit(.protocolViolation(peer: .server, kind: .undeclaredRequest, detail: method.rawValue))
             return refuse(
@@ -311,7 +311,7 @@ extension Bridge {
             for session in activeSessions(on: link) where session.elicitations.remove(id) {
                 deliver(message, to: session, stream: 0)
             }
-        case .tasksStatus where link.role == .shared:
+        case .tasksStatus where link.isShared:
             guard let id = envelope[.taskID].flatMap({ message.string($0) }) else { return }
             for session in activeSessions(on: link) where session.tasks.contains(id) {
                 deliver(message, to: session, stream: 0)
@@ -323,7 +323,7 @@ extension Bridge {
 
     /// Whose task a message of a shared child names: nil when it names none, nil inside when it is nobody's (any more).
     private func taskOwner(_ message: ByteBuffer, _ envelope: Envelope, _ link: Link) -> Session?? {
-        guard link.role == .shared, let task = envelope[.metaRelatedTaskID].flatMap({ message.string($0) }) else {
+        guard link.isShared, let task = envelope[.metaRelatedTaskID].flatMap({ message.string($0) }) else {
             return nil
         }
         return .some(activeSessions(on: link).first { $0.tasks.contains(task) })
@@ -341,7 +341,7 @@ extension Bridge {
             return
         }
         let active = activeSessions(on: link)
-        if link.role != .shared { return active.forEach { deliver(message, to: $0, stream: 0) } }
+        if !link.isShared { return active.forEach { deliver(message, to: $0, stream: 0) } }
         switch link.turns.owner {
         case .nobody: for session in active { deliver(message, to: session, stream: 0) }
         case .session(let key):
@@ -383,7 +383,7 @@ extension Bridge {
             case .ambiguous: false
             }
         if let owner = taskOwner(message, envelope, link) { isSafe = owner != nil }
-        guard active.count == 1, isSafe || link.role != .shared else {
+        guard active.count == 1, isSafe || !link.isShared else {
             return emit(.upstreamLog(link: link.id, level: String(level.prefix(16)), bytes: message.readableBytes))
         }
         if let wanted = active[0].logLevel, let level = LogLevel(rawValue: level), level < wanted { return }

@@ -64,7 +64,7 @@ extension Bridge {
             eventTag: isEphemeral ? "" : randomText(bytes: 4),
             transport: transport,
             revision: revision,
-            link: configuration.isolation == .shared ? Self.firstLink : nil,
+            link: configuration.isolation == .shared ? sharedLink : nil,
             isEphemeral: isEphemeral,
             store: keepsEvents
                 ? EventStore(maxEvents: configuration.maxStoredEvents, maxBytes: configuration.maxStoredBytes) : nil,
@@ -97,8 +97,8 @@ extension Bridge {
         session.revision = asked.map { Revision(rawValue: $0) ?? .newest } ?? .assumed
         switch configuration.isolation {
         case .shared:
-            guard let link = links[Self.firstLink], link.phase != .crashLoop, link.phase != .stopping else {
-                let link = links[Self.firstLink]
+            guard let link = links[sharedLink], link.phase != .crashLoop, link.phase != .stopping else {
+                let link = links[sharedLink]
                 failUnavailable(call, link)
                 return close(session, .initializeFailed)
             }
@@ -205,9 +205,11 @@ extension Bridge {
         for call in session.inFlight.values.sorted().compactMap({ calls[$0] }) {
             let wasSent = call.phase == .sent
             fail(call, failure, message)
-            if let link, wasSent, call.method != .initialize {
+            // Which may be one that was replaced meanwhile.
+            if let link = links[call.link], wasSent, call.method != .initialize {
                 emit(.requestCancelled(initiator: .proxy))
                 tellCancelled(call, link, reason: message)
+                retire(link)
             }
         }
         for number in session.streams.keys.sorted() { finish(stream: number, of: session, .sessionEnded) }

@@ -103,6 +103,7 @@ extension Bridge {
         case .restart: link.phase = .restarting
         case .crashLoop: link.phase = .crashLoop
         }
+        if link.role == .successor || link.role == .retired { return giveUp(link, exit) }
         if wasShakingHands, link.role != .shared { lastStartSucceeded = false }
         if link.phase == .crashLoop { failWaiting(on: link) }
     }
@@ -160,7 +161,7 @@ extension Bridge {
         switch link.role {
         case .spare:
             break
-        case .shared, .probe:
+        case .shared, .probe, .successor, .retired:
             link.phase = .initializing
             let capabilities = configuration.sharedCapabilities
             let version = configuration.version
@@ -227,24 +228,29 @@ extension Bridge {
             let old = link.handshake
             settleHandshake(new, message, envelope, link)
             guard link.role != .probe else { return stop(link) }
-            if link.role == .shared || link.clientIsInitialized {
+            if link.isShared || link.clientIsInitialized {
                 write(link, Messages.notification(.initialized).terminated())
             }
-            if let old, old.revision != new.revision || !old.capabilities.isKept(by: new.capabilities) {
-                link.logLevel = nil
-                for session in activeSessions(on: link) {
-                    close(
-                        session,
-                        .upstreamChanged,
-                        failure: .unknownSession,
-                        "the MCP server changed; initialize again"
-                    )
-                }
-            } else if old != nil {
-                replay(link, new)
-            }
+            if link.role == .successor { return takeOver(link, new) }
+            if let old { settle(link, after: old, now: new) }
             // The end of its only session was its end, too.
             if link.phase != .stopping { becomeReady(link) }
+        }
+    }
+
+    /// A process has taken the place of another: it is told what that one knew, unless it is too different from it.
+    mutating func settle(_ link: Link, after old: Link.Handshake, now new: Link.Handshake) {
+        guard old.revision != new.revision || !old.capabilities.isKept(by: new.capabilities) else {
+            return replay(link, new)
+        }
+        link.logLevel = nil
+        for session in activeSessions(on: link) {
+            close(
+                session,
+                .upstreamChanged,
+                failure: .unknownSession,
+                "the MCP server changed; initialize again"
+            )
         }
     }
 
@@ -256,7 +262,7 @@ extension Bridge {
     ) {
         link.handshake = new
         link.wasReady = true
-        if link.role != .shared { lastStartSucceeded = true }
+        if !link.isShared { lastStartSucceeded = true }
         effects.append(.confirmReady(link: link.id))
         let info = envelope[.resultServerInfo].map { members(of: $0, in: message) } ?? []
         func text(_ name: String) -> String {
@@ -301,7 +307,7 @@ extension Bridge {
         }
     }
 
-    private mutating func becomeReady(_ link: Link) {
+    mutating func becomeReady(_ link: Link) {
         link.phase = .ready
         let pending = calls.values.filter { $0.link == link.id && $0.aftermath == .sharedHandshake }
         for call in pending.sorted(by: { $0.id < $1.id }) { answerSharedHandshake(call, link) }

@@ -23,8 +23,9 @@ package struct Bridge: ~Copyable {
     var random: any RandomNumberGenerator
 
     var links: [Int: Link] = [:]
-    /// The link all sessions share, or the one that proves at start-up that a handshake succeeds.
-    static let firstLink = 0
+    /// The link all sessions share, until another replaces it; or the one that proves at start-up that a handshake
+    /// succeeds.
+    var sharedLink = 0
     var nextLink = 1
 
     var sessions: [SessionKey: Session] = [:]
@@ -75,7 +76,7 @@ package struct Bridge: ~Copyable {
     /// Starts the first child.
     package mutating func start(now: NIODeadline) {
         self.now = now
-        openLink(id: Self.firstLink, role: configuration.isolation == .shared ? .shared : .probe)
+        openLink(id: sharedLink, role: configuration.isolation == .shared ? .shared : .probe)
     }
 
     /// Stops taking in sessions and calls; those under way go on.
@@ -117,7 +118,7 @@ package struct Bridge: ~Copyable {
         if configuration.isolation == .session, lastStartSucceeded == true, failingSpare == nil {
             return Readiness(.ready)
         }
-        guard let link = failingSpare ?? links[Self.firstLink] ?? links.values.first(where: { $0.lastExit != nil })
+        guard let link = failingSpare ?? links[sharedLink] ?? links.values.first(where: { $0.lastExit != nil })
         else {
             return Readiness(.starting, reason: "the MCP server has not been started yet")
         }
@@ -164,7 +165,7 @@ package struct Bridge: ~Copyable {
         switch link.role {
         case .exclusive(let key): sessions[key].map { $0.phase == .active ? [$0] : [] } ?? []
         case .shared: sessions.values.filter { $0.phase == .active && $0.link == link.id && !$0.isEphemeral }
-        case .probe, .spare: []
+        case .probe, .spare, .successor, .retired: []
         }
     }
 

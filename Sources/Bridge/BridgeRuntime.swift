@@ -73,6 +73,12 @@ package final class BridgeRuntime: BridgeInput {
         carryOut()
     }
 
+    /// Replaces the child (see `Bridge.replace`).
+    package func replace() {
+        bridge.replace(now: .now())
+        carryOut()
+    }
+
     // MARK: From HTTP (see `BridgeInput`)
 
     package func post(_ exchange: ExchangeID, head: ExchangeHead, body: ByteBuffer) {

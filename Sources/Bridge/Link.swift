@@ -29,6 +29,10 @@ final class Link {
         case probe
         /// Spawned and not spoken to, for the next session.
         case spare
+        /// Is to become the shared one: the proxy makes the handshake.
+        case successor
+        /// Was the shared one, and answers what it was asked before.
+        case retired
         /// Serves one session, which makes the handshake.
         case exclusive(SessionKey)
     }
@@ -91,6 +95,14 @@ final class Link {
     var lastHeard = NIODeadline.uptimeNanoseconds(0)
     /// The ping that follows a timeout, and since when nothing but silence would condemn the child.
     var ping: (call: CallID, silentSince: NIODeadline)?
+
+    /// Whether it does not belong to one session: the proxy made its handshake.
+    var isShared: Bool {
+        switch role {
+        case .shared, .successor, .retired: true
+        case .probe, .spare, .exclusive: false
+        }
+    }
 
     init(id: Int, role: Role) {
         self.id = id

@@ -50,6 +50,10 @@ package enum Event: Sendable {
     case upstreamStderr(link: Int, line: String, truncated: Bool)
     /// Lines of stderr that were left out because the child writes faster than its rate allows.
     case upstreamStderrSuppressed(link: Int, lines: Int)
+    /// A new child took the place of the shared one, which has so many calls left to answer.
+    case upstreamReplaced(link: Int, predecessor: Int, inFlight: Int)
+    /// A child that was to do so failed, and the old one goes on.
+    case replacementFailed(link: Int, problem: String)
     /// It has said nothing for so long, nor answered a ping, and is ended.
     case upstreamUnresponsive(link: Int, silentMilliseconds: Int)
     /// A ping that followed a timeout is over: answered after so long, or not at all (nil).

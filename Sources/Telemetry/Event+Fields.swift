@@ -29,11 +29,13 @@ extension Event {
         case .imagePulled(let link, let generation, let image, let duration, let problem):
             [
                 EventField("link", link), EventField("generation", generation), EventField("image", image),
-                EventField("duration_ms", duration.milliseconds), EventField("problem", unlessEmpty: problem ?? ""),
+                EventField("duration_ms", duration.milliseconds),
+                problem.map { EventField("problem", $0, cap: TextCap.line) },
             ]
         case .containerStarted(let container): container.fields
         case .containersRemoved(let count, let left): [EventField("count", count), EventField("left", left)]
-        case .engineChanged(_, let problem): [EventField("problem", unlessEmpty: problem ?? "")]
+        case .engineChanged(let isUp, let problem):
+            isUp ? [] : [EventField("problem", problem ?? "", cap: TextCap.line)]
         case .upstreamReady(let ready): ready.fields
         case .upstreamExited(let exit): exit.fields
         case .upstreamStderr(let link, let line, let truncated):
@@ -42,6 +44,10 @@ extension Event {
                 EventField("truncated", truncated),
             ]
         case .upstreamStderrSuppressed(let link, let lines): [EventField("link", link), EventField("lines", lines)]
+        case .upstreamReplaced(let link, let predecessor, let inFlight):
+            [EventField("link", link), EventField("predecessor", predecessor), EventField("in_flight", inFlight)]
+        case .replacementFailed(let link, let problem):
+            [EventField("link", link), EventField("problem", problem, cap: TextCap.line)]
         case .upstreamUnresponsive(let link, let silence):
             [EventField("link", link), EventField("silent_ms", silence)]
         case .upstreamProbed(let link, let time):

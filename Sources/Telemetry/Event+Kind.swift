@@ -23,6 +23,8 @@ extension Event {
         case .upstreamExited(let exit): exit.kind
         case .upstreamStderr: .upstreamStderr
         case .upstreamStderrSuppressed: .upstreamStderrSuppressed
+        case .upstreamReplaced: .upstreamReplaced
+        case .replacementFailed: .upstreamReplacementFailed
         case .upstreamUnresponsive: .upstreamUnresponsive
         case .upstreamProbed: .upstreamProbed
         case .upstreamTakesTurns: .upstreamTakesTurns

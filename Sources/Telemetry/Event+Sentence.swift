@@ -27,6 +27,7 @@ extension Event {
             return subject(link) + "the image \(image.quoted()) could not be pulled after \(time)" + clause(problem)
         case .containerStarted(let container): return container.sentence
         case .containersRemoved(let removed, let left):
+            if removed == 0 { return "\(count(left, "container")) could not be removed and will be tried again" }
             let rest = left == 0 ? "" : ", \(left) could not be removed"
             return "removed \(count(removed, "container")) that a killed proxy left behind" + rest
         case .engineChanged(let isUp, let problem):
@@ -38,6 +39,10 @@ extension Event {
             return subject(link) + line + (truncated ? " (cut)" : "")
         case .upstreamStderrSuppressed(let link, let lines):
             return subject(link) + "\(count(lines, "line")) of stderr left out: the server writes too fast"
+        case .upstreamReplaced(let link, _, let inFlight):
+            return subject(link) + "took over from its predecessor, which has \(count(inFlight, "call")) left to answer"
+        case .replacementFailed(let link, let problem):
+            return subject(link) + "could not take over, the one before goes on" + clause(problem)
         case .upstreamUnresponsive(let link, let milliseconds):
             return subject(link)
                 + "sent nothing for \(durationText(milliseconds: milliseconds)), not even an answer to a ping"

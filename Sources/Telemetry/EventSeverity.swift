@@ -22,6 +22,8 @@ extension Event {
         case .upstreamExited(let exit): exit.severity
         case .upstreamStderr: .info
         case .upstreamStderrSuppressed: .warning
+        case .upstreamReplaced: .notice
+        case .replacementFailed: .error
         case .upstreamUnresponsive: .error
         case .upstreamProbed: .info
         case .upstreamTakesTurns: .notice

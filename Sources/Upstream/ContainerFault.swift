@@ -37,6 +37,8 @@ extension ContainerRun {
         let signs = [
             "cannot connect to the docker daemon", "is the docker daemon running", "error during connect",
             "cannot connect to podman", "unable to connect to podman",
+            // It went away while the container ran.
+            "error waiting for container",
         ]
         guard signs.contains(where: words.contains) else { return nil }
         let remedy =
@@ -64,7 +66,9 @@ extension ContainerRun {
             let fault = fault(stderr: stderr)
             return ContainerEnding(fault.reason, detail: fault.detail)
         case 126, 127:
-            let isTheEngines = ["error response from daemon", "oci ", "runc", "crun"].contains(where: words.contains)
+            let isTheEngines = ["error response from daemon", "oci ", "runc", "crun", "tini", "catatonit"].contains(
+                where: words.contains
+            )
             guard isTheEngines else { return ContainerEnding(.exit) }
             let fault = fault(stderr: stderr)
             return ContainerEnding(fault.reason, detail: fault.detail)
@@ -117,7 +121,7 @@ private struct Complaint: Sendable {
 
     /// In the order they are looked for: some words are part of what is said in other cases, too.
     static let table = [
-        Complaint(signs: ["docker-init", "container-init", "catatonit", "init binary"]) { _ in
+        Complaint(signs: ["docker-init\": exec", "container-init", "init binary"]) { _ in
             "the engine has no init program for containers: install tini (Docker) or catatonit (Podman), or add "
                 + "--init=false"
         },

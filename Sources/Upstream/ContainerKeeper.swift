@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Events
+import Glibc
 package import NIOCore
 import Synchronization
 
@@ -14,6 +15,8 @@ package final class ContainerKeeper: Sendable {
     /// The labels by which containers of a proxy are known.
     package static let instanceLabel = "mcp-proxy.instance"
     package static let ownerLabel = "mcp-proxy.owner"
+    /// One for each start, also when the container has a name of the user's: others may have that, too.
+    package static let startLabel = "mcp-proxy.start"
 
     /// How long the engine may take.
     package struct Patience: Sendable {
@@ -34,21 +37,32 @@ package final class ContainerKeeper: Sendable {
 
     /// A container that is to be started.
     struct Prepared: Sendable {
-        let name: String
+        /// What `startLabel` says, and the name unless the user gave one.
+        let start: String
         let command: Command
         let facts: Event.ContainerStarted
     }
 
+    /// A container to be removed.
+    enum Target: Hashable {
+        /// That of a start.
+        case start(String)
+        case id(String)
+    }
+
     private struct State {
-        /// The containers that are in use.
+        /// The starts whose containers are in use.
         var live: Set<String> = []
-        /// Those that should be gone and could not be removed yet.
-        var leftovers: Set<String> = []
+        /// What should be gone and could not be removed yet.
+        var leftovers: Set<Target> = []
         /// Whether what predecessors left has been looked for.
         var isSwept = false
         /// Nil before the engine was asked anything.
         var isEngineUp: Bool?
     }
+
+    /// How long the engine may take to hear what the kernel did, in nanoseconds.
+    private static let evidenceDelay = 100_000_000
 
     package let run: ContainerRun
     private let command: Command
@@ -92,24 +106,25 @@ package final class ContainerKeeper: Sendable {
     /// Does what has to be done before a container can be started: removes what predecessors left and has the image
     /// pulled when it is missing. Ends early when its task is cancelled.
     func prepare(link: Int, generation: Int) async throws(ContainerFault) -> Prepared {
-        let name = Self.name(instance: instance, run: runID, link: link, generation: generation)
+        let start = Self.name(instance: instance, run: runID, link: link, generation: generation)
         async let swept: Void = sweep()
         let image = try await image(link: link, generation: generation)
         await swept
-        let shownName = run.name ?? name
-        state.withLock { _ = $0.live.insert(shownName) }
+        state.withLock { _ = $0.live.insert(start) }
         var command = command
         command.arguments = run.arguments(
-            name: name,
-            labels: ["\(Self.instanceLabel)=\(instance)", "\(Self.ownerLabel)=\(owner.label)"]
+            name: start,
+            labels: [
+                "\(Self.instanceLabel)=\(instance)", "\(Self.ownerLabel)=\(owner.label)", "\(Self.startLabel)=\(start)",
+            ]
         )
         return Prepared(
-            name: shownName,
+            start: start,
             command: command,
             facts: Event.ContainerStarted(
                 link: link,
                 generation: generation,
-                container: shownName,
+                container: run.name ?? start,
                 image: run.image,
                 imageID: image?.id ?? "",
                 digest: image?.digest ?? ""
@@ -126,6 +141,7 @@ package final class ContainerKeeper: Sendable {
     }
 
     private func image(link: Int, generation: Int) async throws(ContainerFault) -> ImageFacts? {
+        guard !run.image.isEmpty else { return nil }
         let known = try await inspectImage()
         switch run.pullPolicy {
         case .byClient: return known
@@ -165,12 +181,18 @@ package final class ContainerKeeper: Sendable {
     // MARK: End
 
     /// How a container's client ended, with what the engine knows of it.
-    func ended(_ termination: Termination, name: String) async -> Termination {
+    func ended(_ termination: Termination, start: String) async -> Termination {
         guard termination == .exited(status: 128 + 9), run.client != .podman else { return termination }
-        // The container is gone by then (--rm), what happened to it is remembered.
+        // The container is gone by then (--rm), what happened to it is remembered. A bound like 0s would leave out what
+        // happened in this very second; a little later is better, since the engine is told by another process.
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        let nanoseconds = Int(now.tv_nsec) + Self.evidenceDelay
+        let digits = String(1_000_000_000 + nanoseconds % 1_000_000_000).dropFirst()
+        let until = "\(now.tv_sec + nanoseconds / 1_000_000_000).\(digits)"
         let words = [
-            "events", "--since", "1h", "--until", "0s", "--filter", "container=\(name)", "--filter", "event=oom",
-            "--format", "{{.Action}}",
+            "events", "--since", "1h", "--until", until, "--filter", "label=\(Self.startLabel)=\(start)",
+            "--filter", "event=oom", "--format", "{{.Action}}",
         ]
         let answer = await ask(words, within: patience.evidence)
         return answer.stdout.contains("oom") ? .outOfMemory(status: 128 + 9) : termination
@@ -179,47 +201,69 @@ package final class ContainerKeeper: Sendable {
     /// Sees to it that a container whose client ended is gone.
     ///
     /// - Returns: Once it is, or once that could not be had; it is tried again later then.
-    func release(_ name: String, after termination: Termination) async {
-        defer { state.withLock { _ = $0.live.remove(name) } }
+    func release(_ start: String, after termination: Termination) async {
+        let target = Target.start(start)
+        defer { state.withLock { _ = $0.live.remove(start) } }
         // Of a container that removes itself the client tells the end when it is removed.
         let isTold: Bool
         if case .exited(let status) = termination { isTold = status != 125 } else { isTold = false }
         if isTold, run.removesItself, run.value(of: "sig-proxy") == nil { return }
-        if await remove(name), isTold { return }
+        let isGone = await remove(target)
+        if isGone, isTold { return }
+        if !isGone { report(.containersRemoved(count: 0, left: 1)) }
         // The engine may be busy creating a container whose client was killed meanwhile.
         Task { [patience] in
             for pause in patience.retries {
                 try? await Task.sleep(nanoseconds: UInt64(pause.nanoseconds))
-                _ = await remove(name)
+                _ = await remove(target)
             }
-            while state.withLock({ $0.leftovers.contains(name) }) {
+            while state.withLock({ $0.leftovers.contains(target) }) {
                 try? await Task.sleep(nanoseconds: UInt64((patience.retries.last ?? .seconds(30)).nanoseconds))
-                _ = await remove(name)
+                _ = await remove(target)
             }
         }
     }
 
-    /// Kills and removes a container. True when there is none of that name any more.
-    private func remove(_ name: String) async -> Bool {
-        let answer = await ask(["rm", "--force", name], within: patience.removal)
-        let words = answer.stderr.lowercased()
-        let isGone =
-            answer.isSuccess || words.contains("no such container") || words.contains("no container with name")
-            || words.contains("already in progress")
-        state.withLock {
-            if isGone { $0.leftovers.remove(name) } else { $0.leftovers.insert(name) }
+    /// Kills and removes a container. True when there is no such one any more.
+    private func remove(_ target: Target) async -> Bool {
+        let isGone = await isRemoved(target)
+        state.withLock { state in
+            if isGone { state.leftovers.remove(target) } else { state.leftovers.insert(target) }
         }
         return isGone
+    }
+
+    private func isRemoved(_ target: Target) async -> Bool {
+        var names: [String]
+        switch target {
+        case .id(let id): names = [id]
+        case .start(let start):
+            names = [start]
+            if run.name != nil {
+                // By its name somebody else's might be meant.
+                let filter = "label=\(Self.startLabel)=\(start)"
+                let answer = await ask(["ps", "--all", "--quiet", "--filter", filter], within: patience.question)
+                guard answer.isSuccess else { return false }
+                names = answer.stdout.split(separator: "\n").map(String.init)
+                if names.isEmpty { return true }
+            }
+        }
+        // Docker kills at once, Podman only when it is told not to wait for the server.
+        let flags = run.client == .podman ? ["--force", "--time", "0"] : ["--force"]
+        let answer = await ask(["rm"] + flags + names, within: patience.removal)
+        let words = answer.stderr.lowercased()
+        return answer.isSuccess || words.contains("no such container") || words.contains("no container with name")
+            || words.contains("already in progress")
     }
 
     /// Removes, once, what carries the name of this instance and belongs to no living proxy. A predecessor that was
     /// killed could not do so itself.
     private func sweep() async {
         guard !state.withLock({ $0.isSwept }) else { return }
-        let label = run.client == .podman ? "index .Labels \"\(Self.ownerLabel)\"" : ".Label \"\(Self.ownerLabel)\""
+        let label = run.client == .podman ? "index .Labels" : ".Label"
         let words = [
-            "ps", "--all", "--filter", "label=\(Self.instanceLabel)=\(instance)", "--format",
-            "{{.Names}}\t{{\(label)}}",
+            "ps", "--all", "--no-trunc", "--filter", "label=\(Self.instanceLabel)=\(instance)", "--format",
+            "{{.ID}}\t{{\(label) \"\(Self.ownerLabel)\"}}\t{{\(label) \"\(Self.startLabel)\"}}",
         ]
         let answer = await ask(words, within: patience.question)
         guard answer.isSuccess else { return }
@@ -227,14 +271,14 @@ package final class ContainerKeeper: Sendable {
             state.isSwept = true
             return state.live
         }
-        let names = Self.abandoned(in: answer.stdout, seenFrom: owner, live: live) { ContainerOwner.startTicks(of: $0) }
-        guard !names.isEmpty else { return }
+        let ids = Self.abandoned(in: answer.stdout, seenFrom: owner, live: live) { ContainerOwner.startTicks(of: $0) }
+        guard !ids.isEmpty else { return }
         var removed = 0
-        for name in names where await remove(name) { removed += 1 }
-        report(.containersRemoved(count: removed, left: names.count - removed))
+        for id in ids where await remove(.id(id)) { removed += 1 }
+        report(.containersRemoved(count: removed, left: ids.count - removed))
     }
 
-    /// The containers of a list (`NAME TAB OWNER`) that belong to nobody who lives.
+    /// The containers of a list (`ID TAB OWNER TAB START`) that belong to nobody who lives.
     static func abandoned(
         in list: String,
         seenFrom here: ContainerOwner,
@@ -243,11 +287,11 @@ package final class ContainerKeeper: Sendable {
     ) -> [String] {
         list.split(separator: "\n").compactMap { line in
             let parts = line.split(separator: "\t", omittingEmptySubsequences: false)
-            guard parts.count == 2, let owner = ContainerOwner(label: String(parts[1])) else { return nil }
-            let name = String(parts[0])
+            guard parts.count == 3, let owner = ContainerOwner(label: String(parts[1])) else { return nil }
             let isAbandoned =
-                owner == here ? !live.contains(name) : owner.isGone(seenFrom: here, startTicks: startTicks)
-            return isAbandoned ? name : nil
+                owner == here
+                ? !live.contains(String(parts[2])) : owner.isGone(seenFrom: here, startTicks: startTicks)
+            return isAbandoned ? String(parts[0]) : nil
         }
     }
 

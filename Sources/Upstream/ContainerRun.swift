@@ -22,12 +22,13 @@ package struct ContainerRun: Sendable, Equatable {
     /// The words before `run`, such as `--host` and its value: what every other command to the same engine needs, too.
     package let globals: [String]
     package let flags: [Flag]
+    /// Empty when there is none, as after a flag that is unknown and seems to take it for its value.
     package let image: String
     /// The command line without the program, up to and including `run`, and everything after it.
     private let head: [String]
     private let tail: [String]
 
-    /// - Returns: Nil for any other command, and for one without an image.
+    /// - Returns: Nil for any other command.
     package init?(program: String, arguments: [String]) {
         let name = program.split(separator: "/").last.map(String.init) ?? ""
         guard let client = Client(rawValue: name) else { return nil }
@@ -39,7 +40,7 @@ package struct ContainerRun: Sendable, Equatable {
         reader.words.removeFirst()
         let flagsStart = reader.words.startIndex
         let flags = reader.flags(without: FlagNames.runSwitches, letters: FlagNames.runLetters)
-        guard let image = reader.words.first else { return nil }
+        let image = reader.words.first ?? ""
         self.client = client
         self.globals = globals
         self.flags = flags

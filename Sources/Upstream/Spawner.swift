@@ -126,9 +126,9 @@ struct SpawnRequest: Sendable {
         let termination = await process(prepared.command, container: prepared.facts) { _ in }
         if let termination {
             // To the end, even when the proxy is shutting down.
-            tell(.exited(await Task { await keeper.ended(termination, name: prepared.name) }.value))
+            tell(.exited(await Task { await keeper.ended(termination, start: prepared.start) }.value))
         }
-        await container.slot.release { await keeper.release(prepared.name, after: termination ?? .unknown) }
+        await container.slot.release { await keeper.release(prepared.start, after: termination ?? .unknown) }
     }
 
     /// Runs the process to its end. Nil when it could not be started, which has been told then.

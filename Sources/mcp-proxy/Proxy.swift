@@ -98,6 +98,9 @@ final class Proxy {
         }
     }
 
+    /// Has the child replaced by a new one of the same command, without losing a call.
+    func replaceChild() { bridge.replace() }
+
     /// Takes nothing new, lets what is under way finish for as long as `--graceful-shutdown-timeout` allows, ends
     /// streams and children, and closes. The future is done when no child is left.
     func stop() -> EventLoopFuture<Void> {

@@ -24,6 +24,8 @@ package enum EventKind: String, CaseIterable, Sendable {
     case upstreamCrashed = "upstream.crashed"
     case upstreamBackoff = "upstream.backoff"
     case upstreamStartFailed = "upstream.start_failed"
+    case upstreamReplaced = "upstream.replaced"
+    case upstreamReplacementFailed = "upstream.replacement_failed"
     case upstreamUnresponsive = "upstream.unresponsive"
     case upstreamProbed = "upstream.probed"
     case upstreamTakesTurns = "upstream.takes_turns"
@@ -72,11 +74,11 @@ package enum EventKind: String, CaseIterable, Sendable {
         switch self {
         case .proxyStarted, .proxyReady, .proxyStopping, .proxyStopped, .configReloaded, .configInvalid,
             .upstreamStarting, .upstreamStarted, .imagePulling, .imagePulled, .containerStarted,
-            .containerLeftoversRemoved, .engineReachable, .upstreamReady, .upstreamStopped, .upstreamProbed,
-            .upstreamTakesTurns, .upstreamStderr, .upstreamStderrSuppressed, .requestsSummary:
+            .containerLeftoversRemoved, .engineReachable, .upstreamReady, .upstreamStopped, .upstreamReplaced,
+            .upstreamProbed, .upstreamTakesTurns, .upstreamStderr, .upstreamStderrSuppressed, .requestsSummary:
             .ordinary
         case .imagePullFailed, .engineUnreachable, .upstreamEngineFailed, .upstreamCrashed, .upstreamBackoff,
-            .upstreamStartFailed, .upstreamUnresponsive, .telemetryDropped:
+            .upstreamStartFailed, .upstreamReplacementFailed, .upstreamUnresponsive, .telemetryDropped:
             .reserved
         case .upstreamLog, .upstreamAnswerDropped, .upstreamRequestFinished, .upstreamNotification, .clientNotification,
             .sessionOpened, .sessionClosed, .sessionExpired, .sessionMessagesDropped, .streamOpened, .streamClosed,
@@ -113,6 +115,8 @@ package enum EventKind: String, CaseIterable, Sendable {
         case .upstreamCrashed: "a32bfd816ff24539abd489686b627a36"
         case .upstreamBackoff: "31b8c7d51e7742f7835fa77fc6f0561c"
         case .upstreamStartFailed: "2954070504d04010b30e3ea59a221465"
+        case .upstreamReplaced: "a66c57db8ee249c5a05c13c0a1842ce0"
+        case .upstreamReplacementFailed: "56190393694e42579ff0a980023c43de"
         case .upstreamUnresponsive: "7ef3ffcb1d2a4340b4b63a2724c17e30"
         case .upstreamProbed: "51732924bdca4e15a0d3610d2fee918a"
         case .upstreamTakesTurns: "24a4ed68767342c683114b62b3d59fef"
@@ -234,6 +238,13 @@ package enum EventKind: String, CaseIterable, Sendable {
                 DeclaredField("server_name", .text), DeclaredField("server_version", .text),
                 DeclaredField("revision", .text), DeclaredField("start_ms", .integer),
             ]
+        case .upstreamReplaced:
+            [
+                DeclaredField("link", .integer), DeclaredField("predecessor", .integer),
+                DeclaredField("in_flight", .integer),
+            ]
+        case .upstreamReplacementFailed:
+            [DeclaredField("link", .integer), DeclaredField("problem", .text)]
         case .upstreamUnresponsive:
             [DeclaredField("link", .integer), DeclaredField("silent_ms", .integer)]
         case .upstreamProbed:

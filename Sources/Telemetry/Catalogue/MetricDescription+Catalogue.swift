@@ -369,6 +369,12 @@ extension MetricDescription {
         unit: "seconds",
         help: "How long the supervisor waits before the next start; 0 while a process runs."
     )
+    static let upstreamReplacements = MetricDescription(
+        name: "mcp_proxy_upstream_replacements_total",
+        kind: .counter,
+        help: "Replacements of a running MCP server by a new one (SIGUSR2), by outcome.",
+        labels: [.init(name: "outcome", values: Vocabulary.success)]
+    )
     static let upstreamUnresponsive = MetricDescription(
         name: "mcp_proxy_upstream_unresponsive_total",
         kind: .counter,
@@ -456,7 +462,7 @@ extension MetricDescription {
         name: "mcp_proxy_image_pulls_total",
         kind: .counter,
         help: "Pulls of the image before a start, by outcome.",
-        labels: [.init(name: "outcome", values: Vocabulary.pullOutcome)]
+        labels: [.init(name: "outcome", values: Vocabulary.success)]
     )
     static let imagePullDuration = MetricDescription(
         name: "mcp_proxy_image_pull_duration_seconds",
@@ -661,13 +667,14 @@ extension MetricDescription {
         streamsOpened, streamsClosed, streamDuration, streamEvents, streamResumes, upstreamInfo, upstreamUp,
         upstreamDesired, upstreamState, upstreamProcesses, upstreamStarts, upstreamStartFailures, upstreamExits,
         upstreamLastExitCode, upstreamLastExit, upstreamStartTime, upstreamStartDuration, upstreamBackoff,
-        upstreamUnresponsive, upstreamProbeSuccess, upstreamProbeDuration, upstreamTakesTurns, upstreamStderrLines,
-        upstreamStderrBytes, upstreamStderrDropped, upstreamLogMessages, upstreamStdinBlocked, upstreamStdinBuffered,
-        containerInfo, engineUp, orphanContainers, containersRemoved, imagePulls, imagePullDuration, events, journalUp,
-        journalEvents, journalDropped, journalSuppressed, journalQueue, journalSendDuration, logLinesDropped,
-        spansExported, spansDropped, spanQueue, exportFailures, metricSeries, labelOverflow, scrapes, scrapeDuration,
-        scrapeSize, eventLoopTick, reloadSuccessful, reloadTimestamp, buildInfo, instanceInfo, processCPU,
-        processOpenFDs, processMaxFDs, processVirtual, processVirtualMax, processResident, processStart, processThreads,
+        upstreamReplacements, upstreamUnresponsive, upstreamProbeSuccess, upstreamProbeDuration, upstreamTakesTurns,
+        upstreamStderrLines, upstreamStderrBytes, upstreamStderrDropped, upstreamLogMessages, upstreamStdinBlocked,
+        upstreamStdinBuffered, containerInfo, engineUp, orphanContainers, containersRemoved, imagePulls,
+        imagePullDuration, events, journalUp, journalEvents, journalDropped, journalSuppressed, journalQueue,
+        journalSendDuration, logLinesDropped, spansExported, spansDropped, spanQueue, exportFailures, metricSeries,
+        labelOverflow, scrapes, scrapeDuration, scrapeSize, eventLoopTick, reloadSuccessful, reloadTimestamp, buildInfo,
+        instanceInfo, processCPU, processOpenFDs, processMaxFDs, processVirtual, processVirtualMax, processResident,
+        processStart, processThreads,
     ]
 }
 
@@ -682,7 +689,7 @@ private enum Vocabulary {
         "body_too_large", "slow_request", "bad_host", "bad_origin", "bad_header", "bad_message", "unknown_session",
         "unsupported_version", "not_found", "forbidden_task",
     ]
-    static let pullOutcome = ["ok", "failed"]
+    static let success = ["ok", "failed"]
     static let exitReason = [
         "stopped", "exit", "signal", "oom", "stdout_closed", "unresponsive", "handshake_failed", "spawn_failed",
         "engine",

@@ -74,6 +74,8 @@ package final class MetricsSink: EventSink, @unchecked Sendable {
         case .upstreamExited(let exit): upstream.exited(exit)
         case .upstreamStderr(_, let line, _): upstream.wroteStderr(line)
         case .upstreamStderrSuppressed(_, let lines): upstream.suppressedStderr(lines: lines)
+        case .upstreamReplaced: upstream.replaced(successfully: true)
+        case .replacementFailed: upstream.replaced(successfully: false)
         case .upstreamUnresponsive: upstream.becameUnresponsive()
         case .upstreamProbed(_, let time): upstream.probed(answeredAfter: time)
         case .upstreamLog(_, let level, _): upstream.logged(level: level)

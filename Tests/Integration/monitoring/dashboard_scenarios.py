@@ -178,7 +178,7 @@ class JournalDown(Scenario):
     def start(self):
         self.journal = journal.Journal()
         env = {"OTEL_EXPORTER_OTLP_ENDPOINT": NO_COLLECTOR, "OTEL_BSP_SCHEDULE_DELAY": "50"}
-        self.proxy = journal.JournaledProxy(self.journal, ["--name", self.name], env=env)
+        self.proxy = journal.JournaledProxy(self.journal, ["--name", self.name, "--journal-burst", "60"], env=env)
         self.proxy.wait_ready()
         self.session = self.proxy.session()
         self.session.request("tools/list")
@@ -189,6 +189,9 @@ class JournalDown(Scenario):
             self.session.tool("add", a=1, b=1)
         if step == 80:
             self.journal.kill()
+        if step in (110, 140):
+            # More than is kept while nobody takes it.
+            self.session.tool("flood_stderr", mb=4)
         # What comes and goes is told in the journal, each in an entry.
         self.proxy.session().delete()
 

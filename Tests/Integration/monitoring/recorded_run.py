@@ -12,7 +12,6 @@ import json
 import math
 import re
 import subprocess
-import threading
 import time
 import urllib.error
 import urllib.parse
@@ -254,7 +253,7 @@ def seconds(duration):
 
 
 def as_text(name, labels):
-    escaped = (f'{key}={json.dumps(value, ensure_ascii=False)}' for key, value in sorted(labels.items()))
+    escaped = (f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in sorted(labels.items()))
     return f"{name}{{{','.join(escaped)}}}"
 
 
@@ -269,7 +268,7 @@ def evaluate_recording(server):
         for rule in ready:
             expression = rule["expr"]
             if rule["record"] in metrics_of(expression):
-                # It carries itself on from one evaluation to the next; over a whole run at once that is the last there was.
+                # It carries itself on from one evaluation to the next: at once, that is the last there was.
                 before = f'last_over_time(mcp_proxy_instance_info[1d]) and on (job, instance) up{{job="{JOB}"}}'
                 expression = f"group by (job, instance, name) ({before})"
             for start, end, step in ((END - DAY, END - HOUR, HISTORY_STEP), (END - HOUR + STEP, END, STEP)):

@@ -21,6 +21,7 @@ class Rule:
     """One rule: `name` is that of the alert or of the recorded series."""
 
     file: str
+    group: str
     name: str
     number: int
     is_alert: bool
@@ -45,7 +46,7 @@ def rules(kind):
         for group in load(path)["groups"]:
             for each in group["rules"]:
                 name = each.get("alert") or each["record"]
-                found.append(Rule(path.stem, name, number, "alert" in each, str(each["expr"]), each))
+                found.append(Rule(path.stem, group["name"], name, number, "alert" in each, str(each["expr"]), each))
                 number += 1
     return found
 

@@ -72,6 +72,8 @@ def changes(node):
         left, right = str(node.lhs), str(node.rhs)
         operator, rest = str(node).removeprefix(left + " ").split(" ", 1)
         for other in FLIPS.get(operator, ()):
+            if other == "!=" and right == "0" and operator == ">":
+                continue  # nothing that is compared with 0 is ever less
             yield f"{operator} {short(rest)} -> {other}", promql.parse(f"{left} {other} {rest}")
         if operator in ("and", "or", "unless"):
             yield f"without {operator} {short(rest)}", promql.parse(f"({left})")
@@ -117,7 +119,7 @@ def survivors(all_mutants, siblings, directory):
         rule = mutant.rule
         same_name = [mutant.source if each is rule else each.source for each in siblings[rule.name]]
         path = directory / f"{number}.rules.json"
-        path.write_text(json.dumps({"groups": [{"name": "mutant", "rules": same_name}]}), encoding="utf-8")
+        path.write_text(json.dumps({"groups": [{"name": rule.group, "rules": same_name}]}), encoding="utf-8")
         if rule.id not in tests:
             tests[rule.id] = tests_of(rule)
         for part, document in enumerate(tests[rule.id]):

@@ -25,7 +25,7 @@ STEP = re.compile(r"^(\d+)\. ")
 FENCE = re.compile(r"^ *```(\w*)$")
 ASSIGNMENT = re.compile(r"[A-Z_]+=\S+")
 # The kind of a block is what its first command runs.
-KINDS = {"promtool": "promql", "journalctl": "journal", "docker": "docker", "systemctl": "systemctl"}
+KINDS = {"promtool query": "promql", "journalctl": "journal", "docker": "docker", "systemctl": "systemctl"}
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def kind(language, body):
     words = shlex.split(body, comments=True)
     if words and all(ASSIGNMENT.fullmatch(word) for word in words):
         return "set"
-    return KINDS.get(words[0] if words[0] != "sudo" else words[1], "shell")
+    return KINDS.get(words[0], KINDS.get(" ".join(words[:2]), "shell"))
 
 
 def run(block, variables, prometheus_port=None, prefix=(), timeout=30):
