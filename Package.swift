@@ -79,7 +79,7 @@ let package = Package(
             dependencies: [
                 "Wording", "YAML", "Fleet", "JSONRPC", "MCP", "Prometheus", "Journal", "Events", "Tracing", "Telemetry",
                 "Upstream", "Bridge", "Gateway",
-                nio, nioPosix, lifecycle, signals, log, coreMetrics,
+                nio, nioPosix, lifecycle, signals, log, coreMetrics, subprocess,
             ],
             // Nothing in here runs per request: small beats fast.
             swiftSettings: settings + [.unsafeFlags(["-Osize"], .when(configuration: .release))],

@@ -70,6 +70,11 @@ package struct Server: Sendable, Equatable {
     /// Further options of the proxy: names in kebab-case, and values.
     package var options: [Variable]
 
+    /// The image it runs; nil for a command.
+    package var image: String? {
+        guard case .image(let image, _) = program else { return nil }
+        return image
+    }
     /// `https://HOST/mcp`, if it has a public name.
     package var url: String? { host.map { "https://\($0)/mcp" } }
     /// What the key is called in the environment of clients: `MCP_KEY_TIME`.

@@ -34,7 +34,7 @@ package struct InstanceStatus: Sendable, Equatable {
     package init(readiness: String, metrics: String, now: Double) {
         state = member("status", of: readiness) ?? "unknown"
         detail = state == "ready" ? "" : member("reason", of: readiness) ?? ""
-        let samples = metrics.split(separator: "\n").compactMap { Sample($0) }
+        let samples = MetricSample.all(metrics)
         let sum = { (name: String) -> Double? in
             let values = samples.filter { $0.name == name }.map(\.value)
             return values.isEmpty ? nil : values.reduce(0, +)
@@ -53,12 +53,17 @@ package struct InstanceStatus: Sendable, Equatable {
 }
 
 /// A line of the text format of Prometheus: `name{label="value"} 1.5`.
-private struct Sample {
-    var name: Substring
-    var labels: [Substring: String] = [:]
-    var value: Double
+package struct MetricSample {
+    package var name: Substring
+    package var labels: [Substring: String] = [:]
+    package var value: Double
 
-    init?(_ line: Substring) {
+    /// Those of a whole page.
+    package static func all(_ page: String) -> [MetricSample] {
+        page.split(separator: "\n").compactMap { MetricSample($0) }
+    }
+
+    private init?(_ line: Substring) {
         guard !line.hasPrefix("#"), let space = line.lastIndex(of: " "),
             let value = Double(line[line.index(after: space)...])
         else { return nil }
@@ -82,7 +87,7 @@ private struct Sample {
 }
 
 /// A quantile by the buckets of a histogram, interpolated as Prometheus does; nil if nothing was counted.
-private func quantile(_ rank: Double, _ buckets: [Sample]) -> Double? {
+private func quantile(_ rank: Double, _ buckets: [MetricSample]) -> Double? {
     var counts: [Double: Double] = [:]
     for bucket in buckets {
         guard let text = bucket.labels["le"], let bound = text == "+Inf" ? .infinity : Double(text) else { continue }

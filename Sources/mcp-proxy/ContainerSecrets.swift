@@ -9,6 +9,9 @@ struct ContainerSecrets {
     /// What the client of the engine needs in its environment for that.
     var variables: [String: String] = [:]
 
+    /// The letters of flags of `run` that take no value.
+    fileprivate static let switches: Set<Character> = ["d", "i", "t", "P", "q"]
+
     /// Every value that came from a variable is a secret, and every one whose name says so. Words after the image
     /// belong to the server and stay as they are, and so does any other command than `docker run` and its like.
     init(_ words: [CommandWord]) {
@@ -16,14 +19,16 @@ struct ContainerSecrets {
         guard let program = words.first?.text else { return }
         let arguments = words.dropFirst().map(\.text)
         guard let run = ContainerRun(program: program, arguments: arguments) else { return }
-        // The command is read up to its image as soon as that is there.
-        let end = arguments.indices.first { ContainerRun(program: program, arguments: Array(arguments[...$0])) != nil }
-        guard let end else { return }
+        // As many words stand before the image as it takes for one to be found.
+        let end = arguments.indices.first { index in
+            ContainerRun(program: program, arguments: Array(arguments[...index]))?.image.isEmpty == false
+        }
         for flag in run.flags where flag.name == "env" {
             guard let value = flag.value, let equals = value.firstIndex(of: "=") else { continue }
             let name = String(value[..<equals])
             guard !isReadByClient(name) else { continue }
-            for index in 1...end where isEnvironment(self.words[index].text, value) {
+            let candidates = self.words.indices.dropFirst().prefix(end ?? arguments.count)
+            for index in candidates where isEnvironment(self.words[index].text, value) {
                 let word = self.words[index]
                 guard word.text != word.shown || soundsSecret(name) else { continue }
                 variables[name] = String(value[value.index(after: equals)...])
@@ -38,7 +43,11 @@ struct ContainerSecrets {
 private func isEnvironment(_ word: String, _ value: String) -> Bool {
     guard word.hasSuffix(value) else { return false }
     let flag = word.dropLast(value.count)
-    return flag.isEmpty || flag == "--env=" || flag.hasPrefix("-") && !flag.hasPrefix("--")
+    if flag.isEmpty || flag == "--env=" { return true }
+    // -e, -ite, -e=
+    let letters = flag.hasSuffix("=") ? flag.dropLast() : flag
+    return letters.hasPrefix("-") && letters.hasSuffix("e")
+        && letters.dropFirst().dropLast().allSatisfy { ContainerSecrets.switches.contains($0) }
 }
 
 /// Whether the client of an engine goes by this variable itself: set for the container, it would change the client.

@@ -5,7 +5,7 @@ import Wording
 
 /// `mcp-proxy fleet …`: one file that describes all servers of a host.
 struct FleetCommand: Equatable {
-    enum Verb: String, CaseIterable { case check, render, diff, status }
+    enum Verb: String, CaseIterable { case check, render, diff, status, update }
 
     var verb: Verb
     var file = FleetPaths.file
@@ -15,7 +15,7 @@ struct FleetCommand: Equatable {
     var overwrites = false
 
     static let help = """
-        Usage: \(Product.name) fleet check|render|diff|status [FILE] [options]
+        Usage: \(Product.name) fleet check|render|diff|status|update [FILE] [options]
 
         Sets up all MCP servers of this machine as FILE describes them, else \(FleetPaths.file).
 
@@ -24,6 +24,7 @@ struct FleetCommand: Equatable {
                    firewall, certificate, DNS records, configuration of clients
           diff     show what render would change; exits with 1 if it would change something
           status   show every instance at a glance; exits with 1 unless all are ready
+          update   pull all images, and replace the containers of those that have changed; no call is lost
 
           --dry-run     render: say what would be written, and write nothing
           --force       render: replace files that were edited, or that it never wrote; the old one stays as FILE.old
@@ -93,6 +94,7 @@ struct FleetCommand: Equatable {
             case .render: return try render(fleet)
             case .diff: return try diff(fleet)
             case .status: return await showStatus(fleet, surroundings)
+            case .update: return await update(fleet)
             }
         } catch {
             write("\(error.line)\n", to: 2)

@@ -39,7 +39,7 @@ private func ask(_ port: Int, now: Double) -> InstanceStatus {
 }
 
 /// The body of the answer to a GET on loopback; nil if there was none within two seconds.
-private func get(_ path: String, port: Int) -> String? {
+func get(_ path: String, port: Int) -> String? {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }

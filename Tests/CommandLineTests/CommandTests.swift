@@ -86,6 +86,12 @@ import Wording
         #expect(command.environment["A"] == value)
     }
 
+    @Test(arguments: [[], ["-e"], ["-e", "A=${S}"], ["-e", "A=${S}", "--new-flag", "mcp/time"]])
+    func aContainerWithoutAnImage(words: [String]) throws {
+        let command = try configuration(["docker", "run"] + words, environment: ["S": "geheim"]).command
+        #expect(!command.arguments.contains { $0.contains("geheim") })
+    }
+
     @Test func credentialsGoBeforeTheEnvFile() throws {
         let files = ["/c/A": "1\n", "/c/B": "2", "/c/not-a-name": "x", "/opt/mcp/.env": "B=3\nC=4\n"]
         let environment = ["CREDENTIALS_DIRECTORY": "/c", "A": "0"]

@@ -156,7 +156,7 @@ def test_a_wrong_file_writes_nothing(fleet):
 @pytest.mark.parametrize(
     "words, problem",
     [
-        ([], "fleet needs a command; write mcp-proxy fleet check|render|diff|status"),
+        ([], "fleet needs a command; write mcp-proxy fleet check|render|diff|status|update"),
         (["rendr"], "unknown command 'rendr'; did you mean render?"),
         (["render", "--dryrun"], "unknown flag of fleet render '--dryrun'; did you mean --dry-run?"),
         (["check", "--force"], "unknown flag of fleet check '--force'; see mcp-proxy fleet --help"),
@@ -170,7 +170,7 @@ def test_a_wrong_command_line(words, problem):
 
 
 def test_help_and_a_missing_file(tmp_path):
-    assert "fleet check|render|diff|status [FILE]" in run("fleet", "--help").stdout
+    assert "fleet check|render|diff|status|update [FILE]" in run("fleet", "--help").stdout
     missing = run("fleet", "check", str(tmp_path / "none.yaml"))
     assert missing.returncode == 78
     assert missing.stderr.startswith(f"mcp-proxy: {tmp_path}/none.yaml does not exist; ")

@@ -3,6 +3,7 @@
 
 import json
 import re
+import subprocess
 
 import pytest
 
@@ -195,6 +196,30 @@ def test_the_firewall_has_a_table_of_its_own(host):
     host.run("systemctl", "stop", "mcp-firewall.service")
     assert host.run("nft", "list", "tables").stdout == "table inet somebody\n"
     host.run("systemctl", "start", "mcp-firewall.service")
+
+
+def test_an_update_loses_no_call(host):
+    update = ("mcp-proxy", "fleet", "update")
+    assert set(re.findall(r"^\S+ +(\w+) sha256:\w{12}$", host.run(*update).stdout, re.MULTILINE)) == {"has"}
+    before = pids(host)
+    client = Client(host, "time")
+    client.initialize()
+    old = client.tool("pid")
+    message = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "sleep", "arguments": {"ms": 4000}}}
+    command = host.command(*client._command("/mcp", message))
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as running:
+        in_flight = "mcp_proxy_requests_inflight 1\n"
+        eventually(lambda: in_flight in metrics(host, "time"), what="the call")
+        host.write("/srv/release", "2")
+        updated = host.run(*update, timeout=100)
+        assert "result" in json.loads(running.communicate(timeout=30)[0])
+    lines = {line.split()[0]: line for line in updated.stdout.splitlines()}
+    assert re.fullmatch(r"time +sha256:\w{12} -> sha256:\w{12}", lines["time"])
+    assert lines["playwright"].endswith(", for new sessions")
+    assert client.tool("pid") != old, "the same session, and a new process"
+    assert pids(host) == before, "the instances themselves run on"
+    assert ready(host)
+    assert " has " in host.run(*update).stdout
 
 
 def test_one_edit_and_two_commands(host):
