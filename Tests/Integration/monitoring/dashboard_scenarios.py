@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import journal
+from fake_engine import FakeEngine
 from otlp_collector import Collector
 from processes import eventually
 from proxy_process import FIXTURE, Proxy
@@ -29,6 +30,7 @@ class Scenario:
     label = name = None
     flags = ()
     fixture = ()
+    is_container = False
     env = {}
 
     def __init__(self):
@@ -37,7 +39,8 @@ class Scenario:
         self.proxy = None
 
     def start(self):
-        self.proxy = Proxy(["--name", self.name, *self.flags], [FIXTURE, *self.fixture], self.env, debug=False)
+        child = FakeEngine(self.directory / "engine").command if self.is_container else [FIXTURE, *self.fixture]
+        self.proxy = Proxy(["--name", self.name, *self.flags], child, self.env, debug=False)
         self.session = self.proxy.session()
         self.session.request("tools/list")
 
@@ -59,6 +62,7 @@ class Healthy(Scenario):
     """Every feature in use, nothing wrong; a reload, and spans that arrive."""
 
     label, name = "healthy", "time"
+    is_container = True
 
     def start(self):
         self.collector = Collector()
