@@ -116,7 +116,6 @@ def handshake_unanswered(scene):
     "critical",
     r"the container engine does not answer: the engine of docker can't be reached",
     r"can't be reached",
-    also=("McpServerStartFailing", "McpServerNotReady"),
 )
 def engine_away(scene):
     engine = FakeEngine(scene.directory / "engine-away")
