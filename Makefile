@@ -13,7 +13,8 @@ help:
 	@echo 'make lint    check the formatting        make format  apply it'
 	@echo 'make fuzz    fuzz the message scanner for $(FUZZ_SECONDS) s'
 	@echo 'make bench   measure requests per second, latency and memory'
-	@echo 'make dashboards  write grafana/dashboards from grafana/src      make pictures  draw them (needs make test once)'
+	@echo 'make dashboards  write grafana/dashboards from grafana/src'
+	@echo 'make pictures  draw the dashboards from a recorded run (after make test, which fetches Prometheus)'
 	@echo 'make clean   remove what was built, and the Python environments of the tests'
 
 run:

@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CATALOGUE = ROOT / "Sources/Telemetry/Catalogue"
 MARK = "<!-- Written by scripts/catalogue.py from here on: edit the catalogue, not this. -->"
-RUNBOOKS = "file:///usr/share/doc/mcp-proxy/runbooks"
+RUNBOOKS = "file:///usr/share/mcp-proxy/runbooks"
 WIDTH = 120
 
 PRIORITIES = {2: "crit", 3: "err", 4: "warning", 5: "notice", 6: "info", 7: "debug"}

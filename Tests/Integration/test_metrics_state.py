@@ -12,7 +12,7 @@ from processes import eventually
 from proxy_process import run
 from scrape import OPENMETRICS, scrape
 
-STATES = ("crash_loop", "ready", "restarting", "starting", "stopping")
+STATES = ("crash_loop", "pulling", "ready", "restarting", "starting", "stopping")
 
 
 def now(running):

@@ -136,7 +136,7 @@ def timeseries(panel, found, area, picture):
         if stacked:
             top = base + numpy.nan_to_num(values)
             if custom["drawStyle"] == "bars":
-                axes.bar(grid, top - base, step * 0.9, bottom=base, color=color, lw=0)
+                axes.bar(grid, top - base, step, bottom=base, color=color, lw=0, antialiased=False)
             else:
                 axes.fill_between(grid, base, top, color=color, alpha=0.55, lw=0, step=None)
                 axes.plot(grid, top, color=color, lw=1)
@@ -201,7 +201,8 @@ def state_timeline(panel, found, area, picture):
     series = sorted(named_series(panel, found, picture.legend))
     if not series:
         return area.write("No data", 0.5, 0.5, 10, DIM, "center")
-    axes = area.inside(left=78, right=12, top=2, bottom=40).axes()
+    left = max(78, 12 + 7 * max(len(name) for name, _, _ in series))
+    axes = area.inside(left=left, right=12, top=2, bottom=40).axes()
     axes.grid(False)
     step = picture.step(panel)
     for row, (_, _, values) in enumerate(series):

@@ -31,6 +31,8 @@ from queries import ELIGIBLE, FAILED, TOOL_CALL, age, increase, known, named, qu
 REQUESTS = "mcp_proxy_requests_total"
 EXITS, FAILED_STARTS = "mcp_proxy_upstream_exits_total", "mcp_proxy_upstream_start_failures_total"
 UNASKED = 'reason!="stopped"'
+REACHED = {1: ("answers", GOOD), 0: ("does not", BAD)}
+DAY = 86_400
 EVERYWHERE = ("healthy", "crash", "overload", "slow")
 
 
@@ -174,6 +176,38 @@ def slowest():
     )
 
 
+def public():
+    """What the world sees: through DNS, firewall, nginx and TLS, which a scrape on loopback never meets."""
+    probes = '{job="mcp-proxy-public"}'
+    late, soon = (alert_rules.threshold("McpCertificateExpiringSoon", name) for name in ("critical", "warning"))
+    return [
+        timeline(
+            "Public addresses",
+            "Whether each public address answers over HTTPS, probed from this host through DNS, nginx and TLS.",
+            query(f"probe_success{probes}", "{{name}} {{instance}}"),
+            mapping=REACHED,
+            shows="public",
+            width=16,
+            height=5,
+            runbooks=("McpPublicEndpointDown",),
+            empty="no public address is probed",
+        ),
+        bars(
+            "Certificates",
+            "How long the certificate that each public address serves is valid; seen last while the address answered.",
+            units.Seconds,
+            now(f"sort(last_over_time(probe_ssl_earliest_cert_expiry{probes}[$__range]) - time())", "{{name}}"),
+            shows="public",
+            width=8,
+            height=5,
+            top=90 * DAY,
+            colors=steps((late * DAY, WARN), (soon * DAY, GOOD), base=BAD),
+            runbooks=("McpCertificateExpiringSoon",),
+            empty="no public address is probed",
+        ),
+    ]
+
+
 def fleet():
     by_outcome = f"sum by (outcome) (\n  {rate(REQUESTS, by=('outcome',))}\n) > 0"
     return board(
@@ -196,6 +230,7 @@ def fleet():
                     )
                 ],
             ),
+            (None, public()),
             (
                 None,
                 [

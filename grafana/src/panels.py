@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Panels of one look: each has a title, a description, a unit, and links to the runbooks it helps with."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import (
     bargauge,
@@ -29,6 +29,7 @@ STATES = {
     3: ("Restarting", WARN),
     4: ("Crash loop", BAD),
     5: ("Stopping", OFF),
+    6: ("Pulling image", NOTE),
 }
 # As board.RANKS has them.
 SEVERITIES = {3: ("critical", BAD), 2: ("warning", WARN), 1: ("info", NOTE), 0: ("none", "transparent")}
@@ -52,7 +53,6 @@ class Tile:
     width: int
     height: int
     shows: tuple
-    runbooks: tuple = field(default=())
 
 
 def query(expression, legend="{{name}}", instant=False, form=PromQueryFormat.TIME_SERIES, exemplars=False):
@@ -103,7 +103,7 @@ def tile(builder, title, text, asked, width, height, shows, runbooks):
     ]
     builder.title(title).description(text).datasource(SOURCE).links(links).span(width).height(height)
     shows = (shows,) if isinstance(shows, str) else tuple(shows)
-    return Tile(builder, width, height, shows, tuple(runbooks))
+    return Tile(builder, width, height, shows)
 
 
 def graph(
@@ -212,13 +212,14 @@ def bars(title, text, unit, *asked, shows, width=12, height=8, runbooks=(), colo
     return tile(builder, title, text, asked, width, height, shows, runbooks)
 
 
-def timeline(title, text, *asked, mapping, shows, width=24, height=7, runbooks=()):
+def timeline(title, text, *asked, mapping, shows, width=24, height=7, runbooks=(), empty="nothing is known"):
     """What each server was, over time, in words and colours."""
     builder = (
         statetimeline.Panel()
         .unit(units.NoUnit)
         .mappings(words(mapping))
         .color_scheme(dashboard_builders.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS))
+        .no_value(empty)
         .show_value(common.VisibilityMode.NEVER)
         .row_height(0.8)
         .merge_values(True)

@@ -10,6 +10,7 @@ from fleet import EXITS, FAILED_STARTS, REQUESTS, UNASKED, budget_colors
 from panels import (
     BAD,
     CLEAR,
+    GOOD,
     NOTE,
     OFF,
     OUTCOMES,
@@ -47,7 +48,9 @@ OPERATION, CLIENT = "mcp_server_operation_duration_seconds", "mcp_client_operati
 QUEUE, OVERHEAD = "mcp_proxy_queue_wait_seconds", "mcp_proxy_overhead_seconds"
 TOOL = ("gen_ai_tool_name",)
 BY_TOOL = "{{name}} {{gen_ai_tool_name}}"
+# What the alert about failing tools counts, and that with calls that were lost with the server.
 TOOL_FAILED = 'error_type=~"tool_error|timeout|-32603"'
+NO_ANSWER = 'error_type=~"tool_error|timeout|-32603|upstream_lost"'
 # Whose time it is.
 BLAME = {".* queue": "orange", ".* server": "blue", ".* proxy": "green"}
 
@@ -218,7 +221,7 @@ def blame():
 
 def tools():
     calls = count(f"{OPERATION}_count", TOOL_CALL, by=TOOL)
-    failed = count(f"{OPERATION}_count", TOOL_CALL, TOOL_FAILED, by=TOOL)
+    failed = count(f"{OPERATION}_count", TOOL_CALL, NO_ANSWER, by=TOOL)
     limit, ratio = alert_rules.slow("instance_tool:mcp_tool_calls_slow:increase1h"), alert_rules.share("McpToolFailing")
     all_calls = rate(f"{OPERATION}_count", TOOL_CALL, by=TOOL)
     # A tool that never failed has no series of failures.
@@ -254,7 +257,8 @@ def tools():
         ),
         table(
             "Tools",
-            "Counts of the chosen time; also right for a tool that is called once a day.",
+            "Counts of the chosen time; also right for a tool that is called once a day. Failed are also calls that "
+            "were lost because the server ended.",
             row_of(known(calls)),
             row_of(known(f"{failed}\nor {calls} * 0")),
             row_of(known(quantile(0.5, CLIENT, TOOL_CALL, by=TOOL, window="$__range"))),
@@ -466,6 +470,30 @@ def lifecycle():
             height=3,
             background=False,
         ),
+        number(
+            "Container engine",
+            "Whether the engine that runs the server in a container answered the last question.",
+            units.NoUnit,
+            now(known(select("mcp_proxy_engine_up"))),
+            shows="healthy",
+            width=12,
+            height=3,
+            mapping={1: ("Up", GOOD), 0: ("Away", BAD)},
+            empty="no container",
+            runbooks=("McpEngineUnavailable",),
+        ),
+        number(
+            "Containers that can't be removed",
+            "They should be gone, and are tried again every 30 seconds.",
+            units.NoUnit,
+            now(known(select("mcp_proxy_orphan_containers"))),
+            shows="healthy",
+            width=12,
+            height=3,
+            colors=steps((1, WARN)),
+            empty="no container",
+            runbooks=("McpOrphanContainers",),
+        ),
         small(
             "Stderr of the server",
             "Lines that were logged, and those left out because there were too many.",
@@ -496,7 +524,7 @@ def increase_sum(metric):
 
 def saturation():
     refused = rate("mcp_proxy_requests_rejected_total", by=("reason",))
-    half = alert_rules.thresholds("McpStdinBackpressure")[0]
+    half = alert_rules.threshold("McpStdinBackpressure")
     return [
         level(
             "Requests with the server",

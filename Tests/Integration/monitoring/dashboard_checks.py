@@ -181,13 +181,13 @@ def intervals(dashboard):
 
 
 def selectors(dashboard):
-    """Every selector takes the variables; alerts about no target in particular have no instance."""
+    """Every selector takes the variables, save those of what is no instance: alerts, and probes of addresses."""
     found = []
     for place, expression in expressions(dashboard):
         for selector in nodes(parsed_raw(expression), VectorSelector):
             taken = {(m.name, m.value) for m in selector.matchers.matchers}
             wanted = {("job", "$job"), ("instance", "$instance")}
-            if place in ("job", "instance") or selector.name == "ALERTS":
+            if place in ("job", "instance") or selector.name == "ALERTS" or PROBES.fullmatch(selector.name):
                 continue
             found += [f"{place}: {selector.name} without {name}" for name, value in wanted - taken]
     return found
@@ -317,7 +317,7 @@ def of_metric(name):
     row, suffix = base(name)
     if name.endswith(":objective"):
         return "share"
-    if re.search(r"(_timestamp|_start_time)_seconds$", name):
+    if re.search(r"(_timestamp|_start_time)_seconds$|_cert_expiry$", name):
         return "moment"
     if suffix == "_count":
         return "count"

@@ -4,21 +4,31 @@
 A scenario is told which step of the run it is and does what belongs there; between steps all of them are scraped.
 """
 
-import os
+import http.server
 import shutil
 import signal
+import ssl
+import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
+import yaml
+
 import journal
+from fake_engine import FakeEngine
 from otlp_collector import Collector
+from mcp_http import Http
 from processes import eventually
-from proxy_process import FIXTURE, Proxy
+from prometheus import listening_port
+from proxy_process import FIXTURE, ROOT, Proxy
+from scrape import OPENMETRICS
 
 # Steps of a run, and what one of them stands for in seconds: together one hour.
 STEPS = 180
 STEP = 20
+EXPORTER = "prometheus-blackbox-exporter"
 # Nobody listens there.
 NO_COLLECTOR = "http://127.0.0.1:9"
 
@@ -27,8 +37,10 @@ class Scenario:
     """One instance. `name` is what it is called in the dashboards, `label` the scenario it shows."""
 
     label = name = None
+    job, path, headers = "mcp-proxy", "/metrics", {"Accept": OPENMETRICS}
     flags = ()
     fixture = ()
+    is_container = False
     env = {}
 
     def __init__(self):
@@ -37,12 +49,18 @@ class Scenario:
         self.proxy = None
 
     def start(self):
-        self.proxy = Proxy(["--name", self.name, *self.flags], [FIXTURE, *self.fixture], self.env, debug=False)
+        child = FakeEngine(self.directory / "engine").command if self.is_container else [FIXTURE, *self.fixture]
+        self.proxy = Proxy(["--name", self.name, *self.flags], child, self.env, debug=False)
         self.session = self.proxy.session()
         self.session.request("tools/list")
 
     def act(self, step):
         raise NotImplementedError
+
+    @property
+    def port(self):
+        """Where it is scraped."""
+        return self.proxy.port
 
     def begin(self, tool, **arguments):
         """A call whose answer nobody waits for yet."""
@@ -59,6 +77,7 @@ class Healthy(Scenario):
     """Every feature in use, nothing wrong; a reload, and spans that arrive."""
 
     label, name = "healthy", "time"
+    is_container = True
 
     def start(self):
         self.collector = Collector()
@@ -138,15 +157,18 @@ class Overload(Scenario):
     flags = ("--max-in-flight", "2", "--queue", "5", "--max-sessions", "40")
 
     def act(self, step):
-        self.session.tool("echo", text="x") if not 60 <= step < 140 else None
-        if 60 <= step < 140:
-            for _ in range(3):
-                self.begin("sleep", ms=300)
         if step == 140:
             for call in self.calls:
                 call.answer()
+        if not 60 <= step < 140:
+            self.session.tool("echo", text="x")
+        else:
+            # Far more than is answered meanwhile, however long a step takes.
+            for _ in range(5):
+                self.begin("sleep", ms=400)
         if step == 30:
-            self.idle = [self.proxy.session() for _ in range(30)]
+            for _ in range(30):
+                self.proxy.session()
 
 
 class Slow(Scenario):
@@ -235,9 +257,81 @@ class Down(Scenario):
             self.proxy.discard()
 
 
+class Front(http.server.BaseHTTPRequestHandler):
+    """What stands before a proxy in public: TLS, and the path passed on."""
+
+    def do_GET(self):
+        answer = Http(self.server.proxy).get(self.path)
+        self.send_response(answer.status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+class Public(Scenario):
+    """An address in public, probed by the blackbox exporter; what stands there ends while its proxy is well.
+
+    Its certificate is its own, which the exporter is told to accept, and valid for ten days more.
+    """
+
+    label, name = "public", "time"
+    job, headers = "mcp-proxy-public", {}
+    instance = "https://time.example.com/mcp"
+    ends = 135
+
+    def start(self):
+        super().start()
+        certificate, key = self.directory / "certificate.pem", self.directory / "key.pem"
+        made = [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "10",
+            "-subj",
+            "/CN=time.example.com",
+        ]
+        subprocess.run([*made, "-out", certificate, "-keyout", key], check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self.front = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Front)
+        self.front.proxy = self.proxy.port
+        self.front.socket = context.wrap_socket(self.front.socket, server_side=True)
+        threading.Thread(target=self.front.serve_forever, args=(0.05,), daemon=True).start()
+        self.path = f"/probe?module=mcp_https&target=https://127.0.0.1:{self.front.server_port}/mcp"
+        config = yaml.safe_load((ROOT / "prometheus/blackbox.yml").read_text(encoding="utf-8"))
+        config["modules"]["mcp_https"]["http"]["tls_config"] = {"insecure_skip_verify": True}
+        file = self.directory / "blackbox.yml"
+        file.write_text(yaml.safe_dump(config), encoding="utf-8")
+        command = [EXPORTER, f"--config.file={file}", "--web.listen-address=127.0.0.1:0"]
+        self.exporter = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._port = eventually(lambda: listening_port(self.exporter.pid), 20, "the blackbox exporter")
+
+    @property
+    def port(self):
+        return self._port
+
+    def act(self, step):
+        if step == self.ends:
+            self.front.shutdown()
+            self.front.server_close()
+
+    def close(self):
+        self.exporter.kill()
+        self.exporter.wait()
+        super().close()
+
+
 def scenarios():
     """Those that can run here."""
     kinds = [Healthy, Crash, Overload, Slow, Sparse, Down]
-    if os.geteuid() == 0 and not journal.reason_to_skip():
+    if not journal.reason_to_skip():
         kinds.append(JournalDown)
+    if shutil.which(EXPORTER) and shutil.which("openssl"):
+        kinds.append(Public)
     return [kind() for kind in kinds]

@@ -100,11 +100,10 @@ def program_missing(scene):
 
 # It is told after 3 minutes that the server is not ready, and after three starts that it can't be started.
 @fault(
-    "McpServerNotReady",
+    "McpServerStartFailing",
     "critical",
     r"no answer to initialize within 2 s",
     r'INSTANCE.*reason="handshake_failed"} => ',
-    also=("McpServerStartFailing",),
 )
 def handshake_unanswered(scene):
     return broken_by_file(
@@ -117,7 +116,6 @@ def handshake_unanswered(scene):
     "critical",
     r"the container engine does not answer: the engine of docker can't be reached",
     r"can't be reached",
-    also=("McpServerStartFailing", "McpServerNotReady"),
 )
 def engine_away(scene):
     engine = FakeEngine(scene.directory / "engine-away")
@@ -255,11 +253,10 @@ def queue_full(scene):
 @fault("McpRequestsRejected", "critical", r"calls already wait", r'reason="queue_full"} => ')
 def turned_away(scene):
     """So few ask that no objective can be judged by them."""
-    proxy, session = queueing(scene, "turned-away", "--queue", 5)
+    proxy, session = queueing(scene, "turned-away", "--queue", 1)
     yield proxy
-    calls = [session.start_tool("sleep", ms=25_000)]
-    calls += [session.start_tool("echo", text="at last") for _ in range(5)]
-    with repeated(lambda: session.tool("echo", text="no"), 1.1):
+    calls = [session.start_tool("sleep", ms=25_000), session.start_tool("echo", text="at last")]
+    with repeated(lambda: session.tool("echo", text="no"), 1.5):
         yield
     for call in calls:
         call.answer(60)
@@ -363,7 +360,7 @@ def entries_lost(scene):
 
 @fault("McpTraceExportFailing", "info", None, r'reason="unreachable"} => ', resolves=False)
 def collector_dead(scene):
-    """Few spans may wait for the next attempt, which comes as seldom as ever however fast the clock of the rules runs."""
+    """Few spans may wait for the next attempt, which comes as seldom as ever at any speed of the rules."""
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{nobody.getsockname()[1]}"

@@ -32,9 +32,10 @@ PATIENCE = 15
 class Fault:
     """What is done to a proxy, and what must come of it.
 
-    `severity` is that of the alert; `also` names the other alerts that may be critical for this instance. `cause` is
-    what its journal query must show, `runbook` what the commands of its runbook must show (a regular expression
-    each, or None where a journal without a systemd can't show it). `resolves`: whether it is over in time for a test.
+    `cause` is what the alert's journal query must show (None where there is no entry that could tell, or only systemd
+    makes it), `runbook` what the commands of its runbook must show: regular expressions. `muted` names alerts that must
+    not be told of, though they fire. `resolves`: whether it is over in time for a test. `labels`: what a runbook asks for
+    besides the name and the instance.
     """
 
     script: object
@@ -42,7 +43,6 @@ class Fault:
     severity: str
     cause: str | None
     runbook: str | None
-    also: tuple = ()
     muted: tuple = ()
     resolves: bool = True
     labels: dict = field(default_factory=dict)
@@ -196,7 +196,7 @@ class Run:
         """The names of all critical alerts that were sent about this instance, but those expected."""
         told = self.webhook.told("firing", instance=self.proxy.instance, severity="critical")
         names = {alert["labels"]["alertname"] for _, alert in told}
-        return names - {self.fault.alert, *self.fault.also}
+        return names - {self.fault.alert}
 
     def shows(self, pattern, text):
         """Whether a text has what a fault says it must have; INSTANCE stands for that of the proxy."""

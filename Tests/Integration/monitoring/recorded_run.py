@@ -26,7 +26,6 @@ from mcp_http import Http
 from processes import eventually
 from prometheus import binary, listening_port
 from proxy_process import ROOT
-from scrape import OPENMETRICS
 
 JOB = "mcp-proxy"
 # When the run ends; any time would do, and one that stays makes pictures that stay.
@@ -35,32 +34,36 @@ HOUR, DAY = 3600, 86_400
 # How often the server with a day of history was scraped before the last hour.
 HISTORY_STEP = 60
 # Values that are points in time.
-POINT_IN_TIME = re.compile(r"(?:_timestamp|_start_time)_seconds$")
+POINT_IN_TIME = re.compile(r"(?:_timestamp|_start_time)_seconds$|_cert_expiry$")
 # Blocks of Prometheus begin and end at multiples of that.
 BLOCK = 7200
 
 
 class Recording:
-    """The samples of all instances: by series its times and values."""
+    """The samples of all instances: by series its times and values.
+
+    `scenarios` has the labels of those that ran, `instances` the address of the proxy by the label.
+    """
 
     def __init__(self):
         self.series = {}
+        self.scenarios = set()
         self.instances = {}
 
     def add(self, series, when, value):
         self.series.setdefault(series, []).append((when, value))
 
-    def add_page(self, instance, when, page, clock):
+    def add_page(self, target, when, page, clock):
+        """`target`: its labels, as text."""
         for name, labels, value in page:
             if POINT_IN_TIME.search(name) and value != "0":
                 value = repr(clock.moved(float(value)))
-            self.add(f'{name}{{instance="{instance}",job="{JOB}"{labels}}}', when, value)
+            self.add(f"{name}{{{target}{labels}}}", when, value)
 
-    def add_target(self, instance, when, up, seconds, samples):
-        labels = f'{{instance="{instance}",job="{JOB}"}}'
-        self.add(f"up{labels}", when, str(int(up)))
-        self.add(f"scrape_duration_seconds{labels}", when, repr(seconds))
-        self.add(f"scrape_samples_scraped{labels}", when, str(samples))
+    def add_target(self, target, when, up, seconds, samples):
+        self.add(f"up{{{target}}}", when, str(int(up)))
+        self.add(f"scrape_duration_seconds{{{target}}}", when, repr(seconds))
+        self.add(f"scrape_samples_scraped{{{target}}}", when, str(samples))
 
 
 class Clock:
@@ -74,17 +77,17 @@ class Clock:
         if real <= self.real[0]:
             return self.points[0][1] - (self.real[0] - real)
         if real >= self.real[-1]:
-            return self.points[-1][1]
+            return self.points[-1][1] + (real - self.real[-1])
         at = bisect.bisect_right(self.real, real)
         (before, start), (after, end) = self.points[at - 1], self.points[at]
         return start + (end - start) * (real - before) / (after - before)
 
 
-def scrape(port):
+def scrape(scenario):
     """The page as names, other labels and values, and how long it took; None when nobody answers."""
     began = time.monotonic()
     try:
-        answer = Http(port).get("/metrics", {"Accept": OPENMETRICS}, timeout=10)
+        answer = Http(scenario.port).get(scenario.path, scenario.headers, timeout=10)
     except (OSError, http.client.HTTPException):
         return None, time.monotonic() - began
     samples = []
@@ -107,11 +110,11 @@ def record():
             list(pool.map(lambda each: each.start(), running))
             for each in running:
                 if isinstance(each, Sparse):
-                    histories[each] = each.history(lambda each=each: scrape(each.proxy.port)[0])
+                    histories[each] = each.history(lambda each=each: scrape(each)[0])
 
             def step(each, number):
                 each.act(number)
-                taken[each].append((time.time(), *scrape(each.proxy.port)))
+                taken[each].append((time.time(), *scrape(each)))
 
             for number in range(STEPS):
                 list(pool.map(step, running, [number] * len(running)))
@@ -119,14 +122,18 @@ def record():
         for each in running:
             each.close()
     for index, each in enumerate(running):
-        instance = f"127.0.0.1:{9461 + index}"
-        recording.instances[each.label] = instance
-        add(recording, instance, taken[each], histories.get(each, []))
+        recording.scenarios.add(each.label)
+        if each.job == JOB:
+            instance = recording.instances[each.label] = f"127.0.0.1:{9461 + index}"
+            target = f'instance="{instance}",job="{JOB}"'
+        else:
+            target = f'instance="{each.instance}",job="{each.job}",name="{each.name}"'
+        add(recording, target, taken[each], histories.get(each, []))
     return recording
 
 
-def add(recording, instance, steps, history):
-    """Adds what one instance showed: in the last hour, and the day before when it has a history."""
+def add(recording, target, steps, history):
+    """Adds what one target showed: in the last hour, and the day before when it has a history."""
     start = END - STEP * (STEPS - 1)
     first = END - DAY
     spread = (start - first) / max(len(history), 1)
@@ -135,12 +142,12 @@ def add(recording, instance, steps, history):
     # Between two calls a page stays as it is.
     for when in range(first, start, HISTORY_STEP) if history else ():
         page = history[min(int((when - first) / spread), len(history) - 1)][1]
-        recording.add_page(instance, when, page, clock)
-        recording.add_target(instance, when, True, 0.01, len(page))
+        recording.add_page(target, when, page, clock)
+        recording.add_target(target, when, True, 0.01, len(page))
     for number, (_, page, seconds) in enumerate(steps):
         when = start + STEP * number
-        recording.add_target(instance, when, page is not None, seconds, len(page or ()))
-        recording.add_page(instance, when, page or (), clock)
+        recording.add_target(target, when, page is not None, seconds, len(page or ()))
+        recording.add_page(target, when, page or (), clock)
 
 
 class RunningPrometheus:
@@ -211,13 +218,16 @@ class RunningPrometheus:
                     last = when // BLOCK
                     lines = parts.setdefault(last, [])
                 lines.append(f"{name} {value} {when}\n")
-        for number, lines in sorted(parts.items()):
-            path = self.directory / f"{number}.om"
-            path.write_text("".join(lines) + "# EOF\n", encoding="utf-8")
-            command = [binary("promtool"), "tsdb", "create-blocks-from", "-q", "openmetrics", path, self.data]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-            assert done.returncode == 0, done.stdout + done.stderr
-            path.unlink()
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(self._import, parts, parts.values()))
+
+    def _import(self, number, lines):
+        path = self.directory / f"{number}.om"
+        path.write_text("".join(lines) + "# EOF\n", encoding="utf-8")
+        command = [binary("promtool"), "tsdb", "create-blocks-from", "-q", "openmetrics", path, self.data]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        path.unlink()
 
     def stop(self):
         if self.process:

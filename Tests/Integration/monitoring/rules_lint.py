@@ -14,6 +14,7 @@ GAUGES_ONLY = ("changes", "delta", "deriv", "predict_linear", "idelta")
 TARGET = {"job": None, "instance": None}
 # What Prometheus and the blackbox exporter themselves make. `name` is put on by targets/public.yml.
 FOREIGN = {
+    "ALERTS": ("gauge", {**TARGET, "alertname": [rule.name for rule in rules("alerts")], "alertstate": ["firing"]}),
     "up": ("gauge", TARGET),
     "scrape_duration_seconds": ("gauge", TARGET),
     "probe_success": ("gauge", {**TARGET, "name": None}),

@@ -2,13 +2,13 @@
 """What prometheus/README.md tells people to do is done here, in a root directory of the test's own."""
 
 import re
-import shutil
 import subprocess
 import urllib.request
 
 import pytest
 import yaml
 
+from alerting_stack import with_templates
 from processes import eventually
 from prometheus import binary, listening_port
 from proxy_process import ROOT
@@ -67,7 +67,7 @@ def test_the_services_start_with_the_arguments_shown(program, installed, tmp_pat
         arguments.append(f"--storage.{'tsdb.' if program == 'prometheus' else ''}path={tmp_path / 'data'}")
     log = tmp_path / "log"
     with log.open("wb") as output:
-        process = subprocess.Popen([shutil.which(program), *arguments], stdout=output, stderr=output)
+        process = subprocess.Popen([*with_templates(program), *arguments], stdout=output, stderr=output)
     try:
         port = eventually(lambda: process.poll() is None and listening_port(process.pid), 30, f"port of {program}")
         path = "/-/healthy" if program == PROGRAMS[2] else "/-/ready"
