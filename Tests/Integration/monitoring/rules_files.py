@@ -23,7 +23,6 @@ class Rule:
     file: str
     group: str
     name: str
-    number: int
     is_alert: bool
     expression: str
     source: dict
@@ -42,12 +41,10 @@ def rules(kind):
     """All rules of a folder, `alerts` or `recording`."""
     found = []
     for path in sorted((DIRECTORY / kind).glob("*.yml")):
-        number = 0
         for group in load(path)["groups"]:
             for each in group["rules"]:
                 name = each.get("alert") or each["record"]
-                found.append(Rule(path.stem, group["name"], name, number, "alert" in each, str(each["expr"]), each))
-                number += 1
+                found.append(Rule(path.stem, group["name"], name, "alert" in each, str(each["expr"]), each))
     return found
 
 

@@ -192,7 +192,7 @@ def test_fleet_says_what_is_wrong_and_where(server, look, run):
         (labels["alertname"], labels.get("name"))
         for labels, _ in results(server, panel(uid, "Firing alerts"), view)["A"]
     }
-    assert {("McpProxyDown", "files"), ("McpServerNotReady", "git"), ("McpToolSlow", "search")} <= firing
+    assert {("McpProxyDown", "files"), ("McpServerStartFailing", "git"), ("McpToolSlow", "search")} <= firing
     table = results(server, panel(uid, "Servers"), view)
     worst, states = ({labels["name"]: values[-1][1] for labels, values in table[letter]} for letter in "AB")
     assert (worst["files"], worst["git"], worst["search"], worst["time"]) == (3, 3, 2, 0)
