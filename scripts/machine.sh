@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Makes .venvs/machine: a small Debian with systemd, nginx and nftables, which tests boot as machines of their own. Leaves
-# alone one that is there. Needs root; without it the tests that need such a machine are skipped.
+# alone one that is there. Needs root and the right to mount; where it can't be made, the tests that need it are skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/prepare.sh
@@ -22,7 +22,7 @@ mirror=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Pac
     | awk -v here="$VERSION_CODENAME" '$1 == here { print $2; exit }')
 
 make_machine() {
-    rm -rf $into
+    rm -rf --one-file-system $into
     debootstrap --variant=minbase --include="$base" "$VERSION_CODENAME" $into "$mirror" || return
     cp --remove-destination /etc/resolv.conf $into/etc/resolv.conf
     # Nothing is started in there yet.
@@ -40,6 +40,8 @@ make_machine() {
 mkdir -p .venvs
 make_machine >.venvs/machine.log 2>&1 || {
     tail -n 5 .venvs/machine.log >&2
-    die "could not make $into"
+    rm -rf --one-file-system $into
+    say "could not make $into: no machine to boot in tests"
+    exit
 }
 echo "$base $more" >$into/made-of

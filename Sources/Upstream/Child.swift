@@ -7,20 +7,6 @@ package import NIOCore
 import NIOPosix
 import SystemPackage
 
-/// What a `Child` tells its owner. Called on the event loop; every method may call back into the child.
-package protocol ChildDelegate: AnyObject {
-    /// A process runs and may be written to. `generation` counts starts from 1.
-    func childStarted(_ child: Child, generation: Int)
-    /// A line of stdout.
-    func child(_ child: Child, received line: Line)
-    /// `Child.isWritable` turned true again.
-    func childBecameWritable(_ child: Child)
-    /// A process ended or could not be started, after its last line was delivered; exactly once per start, also when
-    /// `childStarted` never came. What happens next is `exit.plan`. To be emitted by the delegate, which knows how many
-    /// calls were in flight.
-    func childExited(_ child: Child, _ exit: Event.UpstreamExit)
-}
-
 /// One supervised child slot ("link"): at most one process at a time, restarted by policy.
 ///
 /// Confined to its event loop: every method and property. The thin shell around `ChildLifecycle`, which decides; this
@@ -298,19 +284,10 @@ package final class Child {
         stderrLog.finish(now: .now(), emit: emitStderr)
         emitSuppressed()
         closeChannels()
-        var status: Int32?
-        var signal: Int32?
-        switch exit.termination {
-        case .exited(let number): status = number
-        case .signalled(let number): signal = number
-        case .outOfMemory(let number):
-            status = number
-            signal = number == nil ? SIGKILL : nil
-        case .unknown, nil: break
-        }
+        var signal = exit.termination?.signal
         var reason = exit.reason
         var detail = exit.detail
-        if let ending = containerEnding(of: exit) {
+        if let ending = containers?.ending(of: exit, stderr: stderrLog.tail) {
             (reason, detail) = (ending.reason, ending.detail)
             signal = ending.signal ?? signal
         }
@@ -320,7 +297,7 @@ package final class Child {
                 link: link,
                 generation: exit.generation,
                 reason: reason,
-                status: status,
+                status: exit.termination?.status,
                 signal: signal,
                 detail: detail,
                 uptimeMilliseconds: exit.uptimeMilliseconds,
@@ -328,18 +305,6 @@ package final class Child {
                 plan: exit.plan
             )
         )
-    }
-
-    /// What the end of a container's client says about the container; nil when the proxy itself decided the end.
-    private func containerEnding(of exit: ChildLifecycle.Exit) -> ContainerEnding? {
-        guard let containers, let termination = exit.termination else { return nil }
-        switch exit.reason {
-        case .exit, .signal, .outOfMemory:
-            let ending = containers.run.ending(termination, stderr: stderrLog.tail)
-            if ending.reason == .engine { containers.clientFailed(stderr: stderrLog.tail) }
-            return ending
-        default: return nil
-        }
     }
 
     private func emitStderr(_ entry: StderrLog.Entry) {

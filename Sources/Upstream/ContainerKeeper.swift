@@ -108,8 +108,15 @@ package final class ContainerKeeper: Sendable {
     func prepare(link: Int, generation: Int) async throws(ContainerFault) -> Prepared {
         let start = Self.name(instance: instance, run: runID, link: link, generation: generation)
         async let swept: Void = sweep()
-        let image = try await image(link: link, generation: generation)
+        let found: Result<ImageFacts?, ContainerFault>
+        do throws(ContainerFault) {
+            found = .success(try await image(link: link, generation: generation))
+        } catch {
+            found = .failure(error)
+        }
+        // Leaving earlier, without an image, would cancel it.
         await swept
+        let image = try found.get()
         state.withLock { _ = $0.live.insert(start) }
         var command = command
         command.arguments = run.arguments(
@@ -180,6 +187,22 @@ package final class ContainerKeeper: Sendable {
 
     // MARK: End
 
+    /// What the end of a container's client says about the container; nil when the proxy itself decided the end.
+    ///
+    /// - Parameter stderr: The last the client wrote.
+    func ending(of exit: ChildLifecycle.Exit, stderr: String) -> ContainerEnding? {
+        guard let termination = exit.termination else { return nil }
+        switch exit.reason {
+        case .exit, .signal, .outOfMemory:
+            let ending = run.ending(termination, stderr: stderr)
+            if ending.reason == .engine, !run.fault(stderr: stderr).isEngineReachable {
+                heard(false, ContainerClient.Answer(status: 125, stderr: stderr))
+            }
+            return ending
+        default: return nil
+        }
+    }
+
     /// How a container's client ended, with what the engine knows of it.
     func ended(_ termination: Termination, start: String) async -> Termination {
         guard termination == .exited(status: 128 + 9), run.client != .podman else { return termination }
@@ -211,16 +234,19 @@ package final class ContainerKeeper: Sendable {
         let isGone = await remove(target)
         if isGone, isTold { return }
         if !isGone { report(.containersRemoved(count: 0, left: 1)) }
-        // The engine may be busy creating a container whose client was killed meanwhile.
+        removeLater(target)
+    }
+
+    /// Looks again for what could not be removed, or what the engine may be busy creating although its client was
+    /// killed: after each pause, and then for as long as it is there. At the end of the proxy it is left to its successor.
+    private func removeLater(_ target: Target) {
         Task { [patience] in
-            for pause in patience.retries {
+            var pauses = patience.retries[...]
+            repeat {
+                let pause = pauses.popFirst() ?? patience.retries.last ?? .seconds(30)
                 try? await Task.sleep(nanoseconds: UInt64(pause.nanoseconds))
                 _ = await remove(target)
-            }
-            while state.withLock({ $0.leftovers.contains(target) }) {
-                try? await Task.sleep(nanoseconds: UInt64((patience.retries.last ?? .seconds(30)).nanoseconds))
-                _ = await remove(target)
-            }
+            } while !pauses.isEmpty || state.withLock { $0.leftovers.contains(target) }
         }
     }
 
@@ -274,7 +300,9 @@ package final class ContainerKeeper: Sendable {
         let ids = Self.abandoned(in: answer.stdout, seenFrom: owner, live: live) { ContainerOwner.startTicks(of: $0) }
         guard !ids.isEmpty else { return }
         var removed = 0
-        for id in ids where await remove(.id(id)) { removed += 1 }
+        for id in ids {
+            if await remove(.id(id)) { removed += 1 } else { removeLater(.id(id)) }
+        }
         report(.containersRemoved(count: removed, left: ids.count - removed))
     }
 
@@ -313,13 +341,6 @@ package final class ContainerKeeper: Sendable {
         guard before != isUp, !(before == nil && isUp) else { return }
         let problem = answer.status == nil ? answer.stderr : run.fault(stderr: answer.stderr).detail
         report(.engineChanged(isUp: isUp, problem: isUp ? nil : problem))
-    }
-
-    /// The client of a running container told that the engine failed it.
-    func clientFailed(stderr: String) {
-        let fault = run.fault(stderr: stderr)
-        guard !fault.isEngineReachable else { return }
-        heard(false, ContainerClient.Answer(status: 125, stderr: stderr))
     }
 }
 

@@ -63,6 +63,24 @@ package enum Termination: Sendable, Equatable {
     case outOfMemory(status: Int32?)
     /// It is gone, but its status could not be had.
     case unknown
+
+    /// The status it exited with; nil when it did not.
+    var status: Int32? {
+        switch self {
+        case .exited(let status): status
+        case .outOfMemory(let status): status
+        case .signalled, .unknown: nil
+        }
+    }
+
+    /// The number of the signal that ended it; nil when none did.
+    var signal: Int32? {
+        switch self {
+        case .signalled(let number): number
+        case .outOfMemory(let status): status == nil ? SIGKILL : nil
+        case .exited, .unknown: nil
+        }
+    }
 }
 
 /// One process to start.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
+import NIOCore
 import Testing
 
 @testable import Upstream
@@ -57,6 +59,33 @@ import Testing
         #expect(names == ["dead", "mine-too"])
     }
 
+    @Test(.timeLimit(.minutes(1))) func whatAPredecessorLeftIsTriedAgain() async throws {
+        let engine = try FakeEngine(
+            image: "echo 'sha256:ab []'",
+            pull: "exit 1",
+            removal: "[ -e open ] || { echo busy >&2; exit 1; }"
+        )
+        defer { engine.discard() }
+        let keeper = try engine.keeper()
+        _ = try await keeper.prepare(link: 0, generation: 1)
+        #expect(keeper.orphans == 1)
+        try engine.touch("open")
+        while keeper.orphans > 0 { await Task.yield() }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func whatAPredecessorLeftIsRemovedWithoutAnImageToo() async throws {
+        let engine = try FakeEngine(
+            image: "echo 'No such image' >&2; exit 1",
+            pull: "touch refused; echo 'manifest unknown' >&2; exit 1",
+            removal: "while [ ! -e refused ]; do sleep 0.01; done; sleep 0.1; touch removed"
+        )
+        defer { engine.discard() }
+        let keeper = try engine.keeper()
+        await #expect(throws: ContainerFault.self) { try await keeper.prepare(link: 0, generation: 1) }
+        #expect(keeper.orphans == 0)
+        #expect(engine.has("removed"))
+    }
+
     @Test(arguments: [
         ("mcp/time", "sha256:ab []", "sha256:ab", ""),
         ("mcp/time", "ab [\"localhost/t@sha256:cd\"]\n", "sha256:ab", "sha256:cd"),
@@ -67,4 +96,53 @@ import Testing
         #expect(facts.id == id && facts.digest == digest)
         #expect(ImageFacts(image: image, inspection: "") == nil)
     }
+}
+
+/// A client of an engine that has a container of a proxy from before the last boot. Runs in a directory of its own.
+private struct FakeEngine {
+    private let directory: URL
+
+    /// - Parameters: What a shell does when the client is asked for an image, a pull and a removal.
+    init(image: String, pull: String, removal: String) throws {
+        directory = FileManager.default.temporaryDirectory.appending(path: "keeper-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: false)
+        var predecessor = ContainerOwner.current()
+        predecessor.boot = "before"
+        let script = """
+            #!/bin/sh
+            cd '\(directory.path)' || exit
+            case $1 in
+            image) \(image) ;;
+            pull) \(pull) ;;
+            ps) printf 'left\\t\(predecessor.label)\\tx\\n' ;;
+            rm) \(removal) ;;
+            esac
+            """
+        try script.write(toFile: client, atomically: false, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: client)
+    }
+
+    private var client: String { directory.appending(path: "docker").path }
+
+    func keeper() throws -> ContainerKeeper {
+        let words = ["run", "-i", "mcp/time"]
+        var patience = ContainerKeeper.Patience()
+        patience.retries = [.milliseconds(1)]
+        return ContainerKeeper(
+            run: try #require(ContainerRun(program: client, arguments: words)),
+            command: Command(program: client, arguments: words, environment: ["PATH": "/usr/bin:/bin"]),
+            instance: "time",
+            patience: patience
+        ) { _ in }
+    }
+
+    func touch(_ name: String) throws {
+        try "".write(toFile: directory.appending(path: name).path, atomically: false, encoding: .utf8)
+    }
+
+    func has(_ name: String) -> Bool {
+        FileManager.default.fileExists(atPath: directory.appending(path: name).path)
+    }
+
+    func discard() { try? FileManager.default.removeItem(at: directory) }
 }
