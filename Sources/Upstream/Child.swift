@@ -2,7 +2,7 @@
 
 package import Events
 import Glibc
-package import JSONRPC
+import JSONRPC
 package import NIOCore
 import NIOPosix
 import SystemPackage
