@@ -316,3 +316,27 @@ def table(title, text, *asked, columns, sort, shows, hidden=(), dropped=(), widt
         builder.override_by_name(name, [dashboard.DynamicConfigValue("custom.hidden", True)])
     builder.sort_by([common_builders.TableSortByFieldState().display_name(sort).desc(True)])
     return tile(builder, title, text, asked, width, height, shows, runbooks)
+
+
+def small(*arguments, **options):
+    """A graph of which three stand in a row."""
+    return graph(*arguments, **{"width": 8, "height": 7, **options})
+
+
+def gauge(metric, *matchers):
+    return query(queries.named(queries.select(metric, *matchers)))
+
+
+def level(title, text, unit, metric, limit, what, shows, runbook=None, alert_share=None, more=None):
+    """A gauge and its limit; the line of the alert is a share of it."""
+    asked = [
+        query(queries.named(queries.total(queries.select(metric), ())), "{{name}} " + what),
+        query(queries.named(queries.select(limit)), "{{name}} limit"),
+    ]
+    if alert_share:
+        asked.append(query(queries.named(f"{alert_share} * {queries.select(limit)}"), "{{name}} alert"))
+    if more:
+        asked.append(more)
+    colors = {".* limit": BAD, ".* alert": WARN}
+    runbooks = (runbook,) if runbook else ()
+    return small(title, text, unit, *asked, shows=shows, colors=colors, runbooks=runbooks, calcs=("lastNotNull", "max"))

@@ -26,7 +26,8 @@ def blocks(kind, containing):
 
 
 def moved(text, root):
-    """The same with all that is written to below `root`."""
+    """The same with all that is written to below `root`, and without the group that the packages bring."""
+    text = text.replace(" -g prometheus", "")
     return re.sub(r"(?<![\w.])/(etc|usr/share)/", rf"{root}/\1/", text)
 
 
