@@ -72,17 +72,20 @@ package final class ContainerKeeper: Sendable {
     private let runID: String
     private let owner: ContainerOwner
     private let patience: Patience
+    private let spawner: Spawner
     private let report: @Sendable (Event) -> Void
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - command: What runs the container, and what it was read as.
     ///   - instance: The name of this proxy: what carries it and has no owner any more is removed.
+    ///   - spawner: Whose tasks try again what could not be removed.
     ///   - report: Called from any thread.
     package init(
         run: ContainerRun,
         command: Command,
         instance: String,
+        spawner: Spawner,
         patience: Patience = Patience(),
         report: @escaping @Sendable (Event) -> Void
     ) {
@@ -93,6 +96,7 @@ package final class ContainerKeeper: Sendable {
         self.runID = String(UInt32.random(in: .min ... .max) | 0x1000_0000, radix: 16)
         self.owner = .current()
         self.patience = patience
+        self.spawner = spawner
         self.report = report
     }
 
@@ -240,14 +244,15 @@ package final class ContainerKeeper: Sendable {
     /// Looks again for what could not be removed, or what the engine may be busy creating although its client was
     /// killed: after each pause, and then for as long as it is there. At the end of the proxy it is left to its successor.
     private func removeLater(_ target: Target) {
-        Task { [patience] in
+        spawner.submit(chore: { [self] in
             var pauses = patience.retries[...]
             repeat {
                 let pause = pauses.popFirst() ?? patience.retries.last ?? .seconds(30)
-                try? await Task.sleep(nanoseconds: UInt64(pause.nanoseconds))
+                // The one error is that the proxy ends.
+                guard (try? await Task.sleep(nanoseconds: UInt64(pause.nanoseconds))) != nil else { return }
                 _ = await remove(target)
             } while !pauses.isEmpty || state.withLock { $0.leftovers.contains(target) }
-        }
+        })
     }
 
     /// Kills and removes a container. True when there is no such one any more.

@@ -7,7 +7,7 @@ import ServiceLifecycle
 import Subprocess
 import SystemPackage
 
-/// The service whose tasks start processes and wait for their ends.
+/// The service whose tasks start processes and wait for their ends, and do what is left to do after them.
 ///
 /// Each process has one task, which suspends for as long as the process lives. List it first among the services, so
 /// that it is shut down last, when every `Child` has been stopped: the graceful shutdown of a spawner kills the group
@@ -15,6 +15,7 @@ import SystemPackage
 package final class Spawner: Service, Sendable {
     private enum Request: Sendable {
         case process(SpawnRequest)
+        case chore(@Sendable () async -> Void)
         case progress(CheckedContinuation<Void, Never>)
     }
 
@@ -33,6 +34,7 @@ package final class Spawner: Service, Sendable {
                 for await request in requests {
                     switch request {
                     case .process(let request): group.addTask { await request.run(outOfMemory) }
+                    case .chore(let chore): group.addTask { await chore() }
                     case .progress(let waiter): waiter.resume()
                     }
                 }
@@ -45,6 +47,9 @@ package final class Spawner: Service, Sendable {
     func submit(_ request: SpawnRequest) {
         if case .terminated = continuation.yield(.process(request)) { request.refuse() }
     }
+
+    /// Has something done that no process waits for. The shutdown cancels it; after that it is not begun.
+    func submit(chore: @escaping @Sendable () async -> Void) { continuation.yield(.chore(chore)) }
 
     /// Returns once everything submitted before has been taken up: proof that processes would still be started. At
     /// once when it is shut down.

@@ -39,7 +39,7 @@ final class Children: UpstreamPort, ChildDelegate {
             return
         }
         let children = NIOLoopBound(self, eventLoop: eventLoop)
-        containers = ContainerKeeper(run: run, command: command, instance: instance) { event in
+        containers = ContainerKeeper(run: run, command: command, instance: instance, spawner: spawner) { event in
             eventLoop.execute { children.value.keeperReported(event) }
         }
     }

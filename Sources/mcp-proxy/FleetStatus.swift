@@ -2,6 +2,7 @@
 
 import Fleet
 import Glibc
+import Journal
 
 extension FleetCommand {
     /// Asks every instance on its admin port, and prints what they say.
@@ -9,7 +10,7 @@ extension FleetCommand {
         let now = Double(time(nil))
         let answers = await withTaskGroup(of: (Int, InstanceStatus).self) { group in
             for (index, server) in fleet.servers.enumerated() {
-                group.addTask { (index, ask(server.adminPort, now: now)) }
+                group.addTask { (index, await ask(server.adminPort, now: now)) }
             }
             var answers: [Int: InstanceStatus] = [:]
             for await (index, status) in group { answers[index] = status }
@@ -30,16 +31,27 @@ private func terminalWidth() -> Int? {
     return ioctl(1, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : nil
 }
 
-private func ask(_ port: Int, now: Double) -> InstanceStatus {
-    guard let readiness = get("/readyz", port: port) else {
+private func ask(_ port: Int, now: Double) async -> InstanceStatus {
+    guard let readiness = await get("/readyz", port: port) else {
         return .down("nobody answers on 127.0.0.1:\(port)")
     }
-    guard let metrics = get("/metrics", port: port) else { return .down("no metrics on 127.0.0.1:\(port)") }
+    guard let metrics = await get("/metrics", port: port) else { return .down("no metrics on 127.0.0.1:\(port)") }
     return InstanceStatus(readiness: readiness, metrics: metrics, now: now)
 }
 
-/// The body of the answer to a GET on loopback; nil if there was none within two seconds.
-func get(_ path: String, port: Int) -> String? {
+/// The body of the answer to a GET on loopback; nil if there was none within two seconds. Asked on a thread of its own.
+func get(_ path: String, port: Int) async -> String? {
+    await withCheckedContinuation { waiter in
+        do throws(WorkerThreadError) {
+            try WorkerThread.start(for: "question") { waiter.resume(returning: waitForAnswer(to: path, port: port)) }
+        } catch {
+            write("\(Product.name): \(error)\n", to: 2)
+            waiter.resume(returning: nil)
+        }
+    }
+}
+
+private func waitForAnswer(to path: String, port: Int) -> String? {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }

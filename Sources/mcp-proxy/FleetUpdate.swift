@@ -33,7 +33,7 @@ extension FleetCommand {
     }
 
     private func replace(_ server: Server, by id: String) async -> (text: String, isFine: Bool) {
-        guard let before = InstanceImage(server) else {
+        guard let before = await InstanceImage(server) else {
             return ("is not running; it will start with \(short(id))", true)
         }
         guard short(before.id) != short(id) else { return ("has \(short(id))", true) }
@@ -45,7 +45,7 @@ extension FleetCommand {
         // A cold start, which may take its time.
         for _ in 0..<600 {
             try? await Task.sleep(for: .milliseconds(500))
-            guard let now = InstanceImage(server) else { continue }
+            guard let now = await InstanceImage(server) else { continue }
             if now.replaced > before.replaced { return (change, true) }
             if now.failed > before.failed {
                 return ("\(change) failed, the old one goes on; see journalctl -u \(unit)", false)
@@ -66,8 +66,8 @@ private struct InstanceImage {
     var failed: Double
 
     /// Nil if it does not answer.
-    init?(_ server: Server) {
-        guard let metrics = get("/metrics", port: server.adminPort) else { return nil }
+    init?(_ server: Server) async {
+        guard let metrics = await get("/metrics", port: server.adminPort) else { return nil }
         let samples = MetricSample.all(metrics)
         let count = { (event: String) in
             samples.first { $0.name == "mcp_proxy_events_total" && $0.labels["event"] == event }?.value ?? 0

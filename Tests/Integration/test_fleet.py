@@ -235,7 +235,7 @@ def test_status(instance):
     assert done.returncode == 1, "one of them is down"
     head, up, down = done.stdout.splitlines()
     assert head.split() == "NAME STATE VERSION UPTIME RESTARTS SESSIONS CALLS ERRORS P95 WHY".split()
-    assert re.match(r"time  ready  1\.0\.0 +\d+s +0 +1 +\d+ +0 +\d+ms$", up)
+    assert re.match(r"time  ready  1\.0\.0 +\d+s +0 +1 +\d+ +0 +[\d.]+m?s$", up)
     assert re.match(r"gone  down +- .*  nobody answers on 127\.0\.0\.1:9$", down)
     assert "\x1b" not in done.stdout
 
@@ -260,5 +260,5 @@ def test_status_waits_for_nobody(tmp_path):
         file.write_text("servers:\n" + text, encoding="utf-8")
         began = time.monotonic()
         done = run("fleet", "status", str(file))
-        assert time.monotonic() - began < 6
+        assert time.monotonic() - began < 15
         assert [line.split()[1] for line in done.stdout.splitlines()[1:]] == ["down"] * 3

@@ -66,11 +66,28 @@ import Testing
             removal: "[ -e open ] || { echo busy >&2; exit 1; }"
         )
         defer { engine.discard() }
-        let keeper = try engine.keeper()
+        let spawner = Spawner()
+        let service = Task { await spawner.run() }
+        let keeper = try engine.keeper(spawner)
         _ = try await keeper.prepare(link: 0, generation: 1)
         #expect(keeper.orphans == 1)
         try engine.touch("open")
         while keeper.orphans > 0 { await Task.yield() }
+        service.cancel()
+        await service.value
+    }
+
+    @Test(.timeLimit(.minutes(1))) func whatCannotBeRemovedIsLeftToTheSuccessorAtTheEnd() async throws {
+        let engine = try FakeEngine(image: "echo 'sha256:ab []'", pull: "exit 1", removal: "echo busy >&2; exit 1")
+        defer { engine.discard() }
+        let spawner = Spawner()
+        let service = Task { await spawner.run() }
+        let keeper = try engine.keeper(spawner)
+        _ = try await keeper.prepare(link: 0, generation: 1)
+        service.cancel()
+        // Which it would not return from if anything was tried for ever.
+        await service.value
+        #expect(keeper.orphans == 1)
     }
 
     @Test(.timeLimit(.minutes(1))) func whatAPredecessorLeftIsRemovedWithoutAnImageToo() async throws {
@@ -80,7 +97,7 @@ import Testing
             removal: "while [ ! -e refused ]; do sleep 0.01; done; sleep 0.1; touch removed"
         )
         defer { engine.discard() }
-        let keeper = try engine.keeper()
+        let keeper = try engine.keeper(Spawner())
         await #expect(throws: ContainerFault.self) { try await keeper.prepare(link: 0, generation: 1) }
         #expect(keeper.orphans == 0)
         #expect(engine.has("removed"))
@@ -124,7 +141,7 @@ private struct FakeEngine {
 
     private var client: String { directory.appending(path: "docker").path }
 
-    func keeper() throws -> ContainerKeeper {
+    func keeper(_ spawner: Spawner) throws -> ContainerKeeper {
         let words = ["run", "-i", "mcp/time"]
         var patience = ContainerKeeper.Patience()
         patience.retries = [.milliseconds(1)]
@@ -132,6 +149,7 @@ private struct FakeEngine {
             run: try #require(ContainerRun(program: client, arguments: words)),
             command: Command(program: client, arguments: words, environment: ["PATH": "/usr/bin:/bin"]),
             instance: "time",
+            spawner: spawner,
             patience: patience
         ) { _ in }
     }

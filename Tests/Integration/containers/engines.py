@@ -148,7 +148,7 @@ class Docker(Engine):
                 stderr=log,
                 start_new_session=True,
             )
-        eventually(self._answers, 20, "the Docker daemon")
+        eventually(self._answers, 60, "the Docker daemon")
 
     def _answers(self):
         if self.process.poll() is not None:

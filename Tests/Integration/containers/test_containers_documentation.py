@@ -10,7 +10,7 @@ import pytest
 from engines import IMAGE
 from proxy_process import ROOT
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(300)]
 
 TEXT = (ROOT / "docs/containers.md").read_text(encoding="utf-8")
 MARKED = re.compile(r"<!-- run with docker: expect (?P<expected>.*?) -->\n```sh\n(?P<command>.*?)^```", re.S | re.M)

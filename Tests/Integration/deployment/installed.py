@@ -75,7 +75,7 @@ def install_fleet(host):
 
 
 def enable(host):
-    return host.run("/opt/mcp/fleet/enable.sh", "--no-certificate", timeout=120)
+    return host.run("/opt/mcp/fleet/enable.sh", "--no-certificate", timeout=300)
 
 
 def key(host, server):

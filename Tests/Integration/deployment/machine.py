@@ -78,9 +78,9 @@ class Machine:
         return ["/bin/sh", "-c", "; ".join([*script, 'exec "$@"']), "sh"]
 
     def wait_booted(self):
-        eventually(self._find_leader, 20, "the first process of the machine")
+        eventually(self._find_leader, 60, "the first process of the machine")
         eventually(lambda: self.run("systemctl", "is-system-running", check=False).stdout.strip() == "running"
-                   or self._stuck(), 60, "the end of the boot")
+                   or self._stuck(), 120, "the end of the boot")
 
     def _find_leader(self):
         """The first process of the machine: the child of nspawn that has the number 1 in a namespace of its own."""
@@ -108,7 +108,7 @@ class Machine:
         inside = ["env", "-i", f"PATH={path}", "HOME=/root", "SYSTEMD_PAGER=", "SYSTEMD_COLORS=0", "LC_ALL=C.UTF-8"]
         return ["nsenter", f"--target={self._leader}", "--all", *inside, *map(str, words)]
 
-    def run(self, *words, check=True, stdin="", timeout=60):
+    def run(self, *words, check=True, stdin="", timeout=120):
         """Runs a command inside and returns the finished process (text output)."""
         done = subprocess.run(
             self.command(*words), input=stdin, capture_output=True, text=True, timeout=timeout, check=False

@@ -10,7 +10,8 @@ import installed
 import machine
 from processes import eventually
 
-pytestmark = pytest.mark.machine
+# Each boots a machine, and much runs on it.
+pytestmark = [pytest.mark.machine, pytest.mark.timeout(600)]
 DIRECTORY = "https://localhost:14000/dir"
 FLEET = """
 domain: mcp.example.com
@@ -50,18 +51,18 @@ def test_a_certificate_is_got_and_renewed():
         host.run(*names, "-management", "127.0.0.1:18055", "-http01", "", "-https01", "", "-tlsalpn01", "")
         authority = [*SERVER, "--setenv=PEBBLE_VA_NOSLEEP=1", "--setenv=PEBBLE_WFE_NONCEREJECT=0", "pebble"]
         host.run(*authority, "-config", "/root/pebble/config.json", "-dnsserver", "127.0.0.1:18053")
-        eventually(lambda: host.run("curl", "-sS", DIRECTORY, check=False).returncode == 0, 20, "the authority")
+        eventually(lambda: host.run("curl", "-sS", DIRECTORY, check=False).returncode == 0, 60, "the authority")
         host.write("/opt/mcp/fleet.yaml", FLEET)
         host.run("mcp-proxy", "fleet", "render")
         installed.enable(host)
         assert "CN = placeholder" in served(host)
         bundle = "REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt"
-        host.run("env", bundle, "/opt/mcp/fleet/certificate.sh", "--server", DIRECTORY, timeout=100)
-        eventually(lambda: "Pebble" in served(host), what="the certificate")
+        host.run("env", bundle, "/opt/mcp/fleet/certificate.sh", "--server", DIRECTORY, timeout=300)
+        eventually(lambda: "Pebble" in served(host), 30, "the certificate")
         first = served(host)
         assert set(re.findall(r"DNS:([\w.]+)", first)) == {"time.mcp.example.com", "fetch.mcp.example.com"}
         # As the timer of the package does, but at once.
         renew = ["certbot", "renew", "--quiet", "--force-renewal", "--no-random-sleep-on-renew"]
-        host.run("env", bundle, *renew, timeout=100)
-        eventually(lambda: served(host) != first, what="the renewed certificate")
+        host.run("env", bundle, *renew, timeout=300)
+        eventually(lambda: served(host) != first, 30, "the renewed certificate")
         assert "Pebble" in served(host)

@@ -13,7 +13,8 @@ import installed
 import machine
 from proxy_process import ROOT
 
-pytestmark = pytest.mark.machine
+# Each boots a machine, and much runs on it.
+pytestmark = [pytest.mark.machine, pytest.mark.timeout(600)]
 PAGE = (ROOT / "docs/deployment.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"<!-- machine(?:: expect (.*?))? -->\n```sh\n(.*?)^```", PAGE, re.S | re.M)
 STUBS = {
@@ -34,7 +35,7 @@ def test_from_a_bare_machine_to_ten_servers():
         # The shell of one person, from the first command to the last.
         session = ["cd /opt"]
         for expected, text in BLOCKS:
-            done = host.shell("\n".join([*session, text]), stdin="geheim-notion\n", check=False, timeout=120)
+            done = host.shell("\n".join([*session, text]), stdin="geheim-notion\n", check=False, timeout=300)
             assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
             assert expected in done.stdout, f"{text}\n{done.stdout}{done.stderr}"
             session += [line for line in text.splitlines() if line.startswith("export ")]

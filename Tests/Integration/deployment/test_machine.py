@@ -13,7 +13,8 @@ from installed import DOMAIN, NAMES, SECRETS, key
 from processes import eventually
 from web import INITIALIZE, Client
 
-pytestmark = pytest.mark.machine
+# Each boots a machine, and much runs on it.
+pytestmark = [pytest.mark.machine, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -103,11 +104,11 @@ def test_events_arrive_as_they_are_sent(host, http):
     client = Client(host, "time", http)
     client.initialize()
     message = {"jsonrpc": "2.0", "id": 2, "method": "tools/call"}
-    message["params"] = {"name": "progress", "arguments": {"steps": 5, "ms": 200}, "_meta": {"progressToken": 1}}
+    message["params"] = {"name": "progress", "arguments": {"steps": 5, "ms": 500}, "_meta": {"progressToken": 1}}
     times = client.arrivals(message)
     assert len(times) == 6, "five of progress, and the result"
-    # In a buffer they would wait for each other.
-    assert times[4] > 0.6
+    # In a buffer they would wait for each other; without one, two seconds lie between the first and the last.
+    assert times[4] > 0.5
 
 
 def test_no_secret_is_seen(host):
@@ -139,7 +140,7 @@ def test_no_secret_is_seen(host):
 
 def test_sessions_are_not_in_the_log_of_nginx(host):
     client = Client(host, "fetch", "1.1")
-    opened = host.run(*client._command("/sse", None, "-N", "--max-time", "1"), check=False).stdout
+    opened = host.run(*client._command("/sse", None, "-N", "--max-time", "5"), check=False).stdout
     endpoint = re.search(r"^data: (\S+)", opened, re.MULTILINE)[1]
     assert "?" in endpoint
     client.request(endpoint, INITIALIZE)
@@ -169,8 +170,8 @@ def status_lines(host):
 def test_it_comes_back_when_it_is_killed(host):
     before = host.show(unit("fetch"), "MainPID")
     host.run("systemctl", "kill", "--signal=KILL", unit("fetch"))
-    eventually(lambda: host.show(unit("fetch"), "MainPID") not in ("0", before), what="the restart")
-    eventually(lambda: host.show(unit("fetch"), "ActiveState") == "active", what="the start")
+    eventually(lambda: host.show(unit("fetch"), "MainPID") not in ("0", before), 30, "the restart")
+    eventually(lambda: host.show(unit("fetch"), "ActiveState") == "active", 30, "the start")
     Client(host, "fetch").initialize()
     assert host.show(unit("fetch"), "NRestarts") == "1"
 
@@ -178,7 +179,7 @@ def test_it_comes_back_when_it_is_killed(host):
 def test_all_at_once(host):
     before = pids(host)
     host.run("systemctl", "restart", "mcp.target")
-    eventually(lambda: ready(host), 30, "ten servers")
+    eventually(lambda: ready(host), 60, "ten servers")
     assert not set(before.values()) & set(pids(host).values())
 
 
@@ -209,9 +210,9 @@ def test_an_update_loses_no_call(host):
     command = host.command(*client._command("/mcp", message))
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as running:
         in_flight = "mcp_proxy_requests_inflight 1\n"
-        eventually(lambda: in_flight in metrics(host, "time"), what="the call")
+        eventually(lambda: in_flight in metrics(host, "time"), 30, "the call")
         host.write("/srv/release", "2")
-        updated = host.run(*update, timeout=100)
+        updated = host.run(*update, timeout=300)
         assert "result" in json.loads(running.communicate(timeout=30)[0])
     lines = {line.split()[0]: line for line in updated.stdout.splitlines()}
     assert re.fullmatch(r"time +sha256:\w{12} -> sha256:\w{12}", lines["time"])
