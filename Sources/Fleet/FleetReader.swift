@@ -87,11 +87,14 @@ package struct FleetReader {
             return nil
         }
         guard let name = serverName(nameNode) else { return nil }
-        if taken.names.updateValue(name, forKey: name) != nil {
+        let isTwice = taken.names.updateValue(name, forKey: name) != nil
+        if isTwice {
             report(nameNode.place, "the name \(quoted(name)) is given more than once", "give each server its own")
         }
-        let host = publicName(fields.take("host"), name, domain, nameNode.place)
-        if let host, let owner = taken.hosts.updateValue(name, forKey: host.text) {
+        let hostNode = fields.take("host")
+        let host = publicName(hostNode, name, domain, nameNode.place)
+        // One that is made of the name is no mistake of its own.
+        if let host, let owner = taken.hosts.updateValue(name, forKey: host.text), !isTwice || hostNode != nil {
             report(host.place, "the host \(quoted(host.text)) belongs to \(quoted(owner))", "give each server its own")
         }
         let access = accessRule(fields.take("auth"), fields.take("public"), name, host?.text, nameNode.place)
@@ -196,8 +199,13 @@ package struct FleetReader {
             )
             return (port, nil)
         }
+        var isTaken = false
         for (number, node) in [(port, portNode), (admin, adminNode ?? portNode)] {
-            guard let owner = taken.ports.updateValue(name, forKey: number) else { continue }
+            // One that is made of the port is no mistake of its own.
+            guard let owner = taken.ports.updateValue(name, forKey: number), !isTaken || adminNode != nil else {
+                continue
+            }
+            isTaken = true
             report(node.place, "the port \(number) belongs to \(quoted(owner))", "give each server its own")
         }
         return (port, admin)

@@ -15,18 +15,21 @@ package struct ContainerFault: Sendable, Equatable, Error {
 extension ContainerRun {
     /// What the client failed at, by its own words: those of the engine reach its stderr through it.
     package func fault(stderr: String) -> ContainerFault {
+        knownFault(stderr: stderr)
+            ?? ContainerFault(
+                reason: .engine,
+                detail: "\(client.rawValue) could not run the image '\(image)'; its own words are on stderr"
+            )
+    }
+
+    /// The same; nil when the words say nothing that is known here.
+    package func knownFault(stderr: String) -> ContainerFault? {
         let words = stderr.lowercased()
         if let detail = unreachable(words) {
             return ContainerFault(reason: .engine, detail: detail, isEngineReachable: false)
         }
         let match = Complaint.table.first { $0.signs.contains { words.contains($0) } }
-        guard let match else {
-            return ContainerFault(
-                reason: .engine,
-                detail: "\(client.rawValue) could not run the image '\(image)'; its own words are on stderr"
-            )
-        }
-        return ContainerFault(reason: match.reason, detail: match.text(self))
+        return match.map { ContainerFault(reason: $0.reason, detail: $0.text(self)) }
     }
 
     private func unreachable(_ words: String) -> String? {

@@ -2,6 +2,7 @@
 
 import Fleet
 import Subprocess
+import Upstream
 
 extension FleetCommand {
     /// Pulls the images of all servers, and has each instance whose image has changed replace its container by a new one.
@@ -17,7 +18,9 @@ extension FleetCommand {
             if pulled.isSuccess, inspected.isSuccess {
                 ids[image] = inspected.output
             } else {
-                let why = pulled.isSuccess ? inspected.problem : pulled.problem
+                let problem = pulled.isSuccess ? inspected.problem : pulled.problem
+                let run = ContainerRun(program: fleet.engine.rawValue, arguments: ["run", image])
+                let why = run?.knownFault(stderr: problem)?.detail ?? problem
                 write("\(Product.name): cannot pull \(image): \(why)\n", to: 2)
                 isFine = false
             }

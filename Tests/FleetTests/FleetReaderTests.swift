@@ -81,11 +81,24 @@ func problems(_ text: String) -> [String] {
                 "f:3:11: everybody could call 'time' as time.example.com, and nothing says that this is meant; "
                     + "write auth: key, or public: true to let everybody in, or host: none to keep it to this machine",
                 "f:6:11: the name 'time' is given more than once; give each server its own",
-                "f:6:11: the host 'time.example.com' belongs to 'time'; give each server its own",
                 "f:8:11: the port 3001 belongs to 'time'; give each server its own",
-                "f:8:11: the port 9001 belongs to 'time'; give each server its own",
                 "f:6:11: 'time' has neither an image nor a command; write image: mcp/time, or command:",
                 "f:7:5: unknown key 'imag'; did you mean image?",
+            ]
+        )
+    }
+
+    @Test func whatTwoServersMayNotShareIsToldOfEachPlace() {
+        let text = """
+            servers:
+              - { name: a, command: x, port: 1, admin-port: 2, host: a.b, public: true }
+              - { name: c, command: x, port: 1, admin-port: 2, host: a.b, public: true }
+            """
+        #expect(
+            problems(text) == [
+                "f:3:58: the host 'a.b' belongs to 'a'; give each server its own",
+                "f:3:34: the port 1 belongs to 'a'; give each server its own",
+                "f:3:49: the port 2 belongs to 'a'; give each server its own",
             ]
         )
     }
