@@ -44,6 +44,9 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
+        .target(name: "Wording", swiftSettings: settings),
+        .target(name: "YAML", dependencies: ["Wording"], swiftSettings: settings),
+        .target(name: "Fleet", dependencies: ["Wording", "YAML"], swiftSettings: settings),
         .target(name: "JSONRPC", dependencies: [nio], swiftSettings: settings),
         .target(name: "MCP", dependencies: ["JSONRPC", nio], swiftSettings: settings),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -76,9 +79,9 @@ let package = Package(
         .executableTarget(
             name: "mcp-proxy",
             dependencies: [
-                "JSONRPC", "MCP", "Prometheus", "Journal", "Events", "Tracing", "Telemetry", "Upstream", "Bridge",
-                "Gateway",
-                nio, nioPosix, lifecycle, signals, log, coreMetrics,
+                "Wording", "YAML", "Fleet", "JSONRPC", "MCP", "Prometheus", "Journal", "Events", "Tracing", "Telemetry",
+                "Upstream", "Bridge", "Gateway",
+                nio, nioPosix, lifecycle, signals, log, coreMetrics, subprocess,
             ],
             // Nothing in here runs per request: small beats fast.
             swiftSettings: settings + [.unsafeFlags(["-Osize"], .when(configuration: .release))],
@@ -97,6 +100,7 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: settings),
+        .testTarget(name: "FleetTests", dependencies: ["Fleet"], exclude: ["Golden"], swiftSettings: settings),
         .testTarget(name: "JSONRPCTests", dependencies: ["JSONRPC", "SeededRandom", nio], swiftSettings: settings),
         .testTarget(name: "MCPTests", dependencies: ["MCP", "JSONRPC", nio], swiftSettings: settings),
         .testTarget(name: "PrometheusTests", dependencies: ["Prometheus", "SeededRandom"], swiftSettings: settings),
@@ -133,8 +137,8 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "mcp-proxy", "Bridge", "Events", "Gateway", "Prometheus", "Telemetry", "Upstream", nio, nioPosix,
-                coreMetrics, yams,
+                "mcp-proxy", "Wording", "YAML", "Bridge", "Events", "Gateway", "Prometheus", "Telemetry", "Upstream",
+                nio, nioPosix, coreMetrics, yams,
             ],
             swiftSettings: settings
         ),

@@ -35,12 +35,15 @@ need_packages() {
 }
 
 # unpack_packages NAME...: puts the programs of Debian packages into .venvs/debian, without installing them: an installed
-# Prometheus would run as a service. Those that are on PATH already are left alone.
+# Prometheus would run as a service. Those that are on PATH already are left alone. NAME:PROGRAM is a package whose program
+# is called otherwise.
 unpack_packages() {
-    local name into=.venvs/debian
-    export PATH="$PATH:$PWD/$into/usr/bin"
+    local name program into=.venvs/debian
+    export PATH="$PATH:$PWD/$into/usr/bin:$PWD/$into/usr/sbin"
     for name in "$@"; do
-        command -v "$name" >/dev/null && continue
+        program=${name#*:}
+        name=${name%:*}
+        command -v "$program" >/dev/null && continue
         command -v apt-get >/dev/null || die "$name is missing, and there is no apt-get to fetch it"
         say "fetching $name"
         mkdir -p "$into"

@@ -73,9 +73,11 @@ integrate() {
 # count PATTERN FILE: the sum of the numbers the pattern's first group matches.
 count() { sed -nE "s/$1/\\1/p" "$2" | awk '{ sum += $1 } END { print sum + 0 }'; }
 
-must "packages" need_packages "${build_packages[@]}" python3 python3-venv systemd
+must "packages" need_packages "${build_packages[@]}" python3 python3-venv systemd podman
 # Not as a step, which is a shell of its own: it adds to PATH.
 unpack_packages prometheus prometheus-alertmanager prometheus-blackbox-exporter
+# Docker, which the tests start for themselves.
+unpack_packages docker.io:dockerd containerd runc tini:tini-static
 # Prometheus 3, for native histograms.
 unpack_from forky prometheus promtool
 must "toolchain" need_swift
@@ -84,6 +86,7 @@ check formatting lint
 check "generated files" scripts/catalogue.py --check
 must "building (debug, with tests)" swift build --build-tests
 must "Python environments" scripts/venvs.sh
+must "machine to boot" scripts/machine.sh
 
 status=0
 step "unit tests" swift_tests || status=$?
@@ -100,7 +103,8 @@ if [ "${CI:-}" = true ] && [ "$skipped" -gt 0 ]; then
     failed=$((failed + skipped))
 fi
 
-integrate "integration tests, $workers at a time" -m "not alone" -n "$workers"
+integrate "integration tests, $workers at a time" -m "not alone and not machine" -n "$workers"
+integrate "integration tests on booted machines" -m machine -n 2 --dist loadfile
 integrate "integration tests that need the machine for themselves" -m alone -s
 
 finish

@@ -273,17 +273,28 @@ extension Bridge {
         case .none, .handshake, .sharedHandshake, .discover: break
         case .setLevel(let level):
             session.logLevel = level
-            link.sessionsLogLevel = activeSessions(on: link).compactMap(\.logLevel).min() ?? level
+            let current = current(for: link)
+            current.sessionsLogLevel = activeSessions(on: current).compactMap(\.logLevel).min() ?? level
+            guard current === link else { return followLogLevel(current) }
             link.logLevel = wantedLogLevel(link)
-        case .subscribe(let uri): link.hold(uri, session)
-        case .unsubscribe(let uri):
-            guard session.subscriptions.remove(uri) != nil else { return }
-            link.release(uri)
-            // Another session subscribed while the child was being told that nobody does.
-            guard link.subscriptions[uri].map({ $0.holders > 0 }) ?? false else { return }
-            _ = ask(link, .standingState, .resourcesSubscribe) {
+        case .subscribe(let uri):
+            let current = current(for: link)
+            current.hold(uri, session)
+            guard current !== link else { return }
+            if current.isStateless { return adjustWatch(of: current) }
+            _ = ask(current, .standingState, .resourcesSubscribe) {
                 Messages.subscription(id: $0, method: .resourcesSubscribe, uri: uri)
             }
+        case .unsubscribe(let uri):
+            guard session.subscriptions.remove(uri) != nil else { return }
+            let current = current(for: link)
+            current.release(uri)
+            // Another session subscribed while the child was being told that nobody does, or a new child was told that
+            // somebody still does.
+            let isWanted = current.subscriptions[uri] != nil
+            guard isWanted || current !== link else { return }
+            let method: Method = isWanted ? .resourcesSubscribe : .resourcesUnsubscribe
+            _ = ask(current, .standingState, method) { Messages.subscription(id: $0, method: method, uri: uri) }
         case .createTask:
             guard let id = envelope[.resultTaskID].flatMap({ message.string($0) }) else { return }
             // An id the child gives out again names the new task, and is the new owner's.

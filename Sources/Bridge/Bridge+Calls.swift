@@ -145,6 +145,7 @@ extension Bridge {
             link.controlBytes -= line.readableBytes
             write(link, line)
         }
+        guard link.role != .retired else { return retire(link) }
         askForSubscriptions(link)
         var index = link.waiting.startIndex
         while link.isWritable, link.phase == .ready, index < link.waiting.endIndex {
@@ -178,11 +179,14 @@ extension Bridge {
         call.line = line
         call.isQueued = true
         call.queuedAt = now
+        let next = current(for: link)
+        call.link = next.id
         // Before those that came after it.
-        let index = link.waiting.firstIndex { $0.id > call.id } ?? link.waiting.endIndex
-        link.waiting.insert(call, at: index)
-        link.waitingCount += 1
-        link.waitingBytes += line.readableBytes
+        let index = next.waiting.firstIndex { $0.id > call.id } ?? next.waiting.endIndex
+        next.waiting.insert(call, at: index)
+        next.waitingCount += 1
+        next.waitingBytes += line.readableBytes
+        if next !== link { pump(next) }
     }
 
     func unqueue(_ call: Call, _ link: Link) {
@@ -296,6 +300,12 @@ extension Link {
     var unavailability: String {
         let reason = lastExit?.summary ?? "the MCP server is not running"
         return phase == .crashLoop ? "\(reason); it keeps failing and is restarted ever more slowly" : reason
+    }
+
+    /// Why there is no handshake with it yet.
+    var whyNotReady: String {
+        if let pulledImage { return "the image \(pulledImage) is being pulled" }
+        return lastExit?.summary ?? "the MCP server has not answered initialize"
     }
 
     /// The session is told of changes from here on.

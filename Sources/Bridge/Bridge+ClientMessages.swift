@@ -97,7 +97,7 @@ extension Bridge {
         guard !session.revision.isStateless else { return statelessRequest(incoming, call, session, link) }
         guard !link.isStateless else { return handshakeClientRequest(incoming, call, session, link) }
         switch incoming.method {
-        case .loggingSetLevel where link.role == .shared:
+        case .loggingSetLevel where link.isShared:
             setLevel(incoming, call, session, link)
         case .loggingSetLevel:
             if let level = incoming.text(.level).flatMap(LogLevel.init(rawValue:)) { call.aftermath = .setLevel(level) }
@@ -163,7 +163,7 @@ extension Bridge {
 
     /// A task belongs to the session that started it; a list would show everybody's.
     private mutating func task(_ incoming: Incoming, _ call: Call, _ session: Session, _ link: Link) {
-        guard link.role == .shared else { return forward(incoming, call, link) }
+        guard link.isShared else { return forward(incoming, call, link) }
         guard incoming.method != .tasksList else {
             return fail(call, .notShared, "tasks/list is not available on a child that several clients share")
         }
@@ -179,7 +179,7 @@ extension Bridge {
         guard let linkID = session.link, let link = links[linkID] else { return }
         switch incoming.method {
         case .initialized:
-            guard link.role != .shared else { return }
+            guard !link.isShared else { return }
             link.clientIsInitialized = true
             tell(incoming, link)
         case .cancelled:
@@ -188,7 +188,7 @@ extension Bridge {
             else { return }
             emit(.requestCancelled(initiator: .client))
             cancel(call, with: incoming.message.splicing(.init(range, String(call.id)), newline: true))
-        case .rootsListChanged where link.role == .shared:
+        case .rootsListChanged where link.isShared:
             return
         // The stateless revision has no notifications of clients but the one above.
         case _ where link.isStateless:

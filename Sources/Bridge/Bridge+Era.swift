@@ -74,7 +74,7 @@ extension Bridge {
         case .failure(let refusal):
             if let discovered = link.era.discovered { return agree(discovered, link) }
             let code = envelope[.errorCode].flatMap { message.integer($0) } ?? 0
-            if link.role == .shared, configuration.upstreamProtocol == .auto, (-32022 ... -32020).contains(code) {
+            if link.isShared, configuration.upstreamProtocol == .auto, (-32022 ... -32020).contains(code) {
                 link.era.refused()
                 return discover(link, within: configuration.connectionTimeout)
             }

@@ -20,7 +20,7 @@ extension Bridge {
     /// The child that serves a caller with these capabilities best now. One that has not been spoken to is told them:
     /// what it then believes of its clients is true.
     mutating func checkOut(for capabilities: ClientCapabilities) -> Link? {
-        guard case .pool = configuration.isolation else { return links[Self.firstLink] }
+        guard case .pool = configuration.isolation else { return homeLink }
         let wanted = capabilities.intersection(configuration.sharedCapabilitySet)
         let best = sharedLinks.min { $0.unfitness(for: wanted) < $1.unfitness(for: wanted) }
         if let best, best.isReserve { engage(best, declaring: wanted) }

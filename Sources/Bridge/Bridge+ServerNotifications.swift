@@ -39,7 +39,7 @@ extension Bridge {
             for session in activeSessions(on: link) where session.elicitations.remove(id) {
                 deliver(message, to: session, stream: 0)
             }
-        case .tasksStatus where link.role == .shared:
+        case .tasksStatus where link.isShared:
             guard let id = envelope[.taskID].flatMap({ message.string($0) }) else { return }
             for session in activeSessions(on: link) where session.tasks.contains(id) {
                 deliver(message, to: session, stream: 0)
@@ -51,7 +51,7 @@ extension Bridge {
 
     /// Whose task a message of a shared child names: nil when it names none, nil inside when it is nobody's (any more).
     func taskOwner(_ message: ByteBuffer, _ envelope: Envelope, _ link: Link) -> Session?? {
-        guard link.role == .shared, let task = envelope[.metaRelatedTaskID].flatMap({ message.string($0) }) else {
+        guard link.isShared, let task = envelope[.metaRelatedTaskID].flatMap({ message.string($0) }) else {
             return nil
         }
         return .some(activeSessions(on: link).first { $0.tasks.contains(task) })
@@ -69,7 +69,7 @@ extension Bridge {
             return
         }
         let active = activeSessions(on: link)
-        if link.role != .shared { return active.forEach { deliver(message, to: $0, stream: 0) } }
+        if !link.isShared { return active.forEach { deliver(message, to: $0, stream: 0) } }
         switch link.turns.owner {
         case .nobody where link.servedStrangers:
             emit(.protocolViolation(peer: .server, kind: .ambiguousNotification, detail: method.rawValue))
@@ -124,7 +124,7 @@ extension Bridge {
             guard LogLevel(rawValue: level).map({ $0 >= wanted }) ?? true else { return }
             return deliver(message, to: reader, stream: streamForServerMessage(to: reader))
         }
-        guard active.count == 1, isSafe || link.role != .shared else {
+        guard active.count == 1, isSafe || !link.isShared else {
             return emit(.upstreamLog(link: link.id, level: String(level.prefix(16)), bytes: message.readableBytes))
         }
         if let wanted = active[0].logLevel, let level = LogLevel(rawValue: level), level < wanted { return }

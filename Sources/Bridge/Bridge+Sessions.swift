@@ -64,7 +64,7 @@ extension Bridge {
             eventTag: isEphemeral ? "" : randomText(bytes: 4),
             transport: transport,
             revision: revision,
-            link: configuration.isolation == .session ? nil : Self.firstLink,
+            link: configuration.isolation == .session ? nil : homeLink?.id,
             isEphemeral: isEphemeral,
             store: keepsEvents
                 ? EventStore(maxEvents: configuration.maxStoredEvents, maxBytes: configuration.maxStoredBytes) : nil,
@@ -213,9 +213,11 @@ extension Bridge {
         for call in session.inFlight.values.sorted().compactMap({ calls[$0] }) {
             let wasSent = call.phase == .sent
             fail(call, failure, message)
-            if let link, wasSent, call.method != .initialize {
+            // Which may be one that was replaced meanwhile.
+            if let link = links[call.link], wasSent, call.method != .initialize {
                 emit(.requestCancelled(initiator: .proxy))
                 tellCancelled(call, link, reason: message)
+                retire(link)
             }
         }
         concludeListening(session)

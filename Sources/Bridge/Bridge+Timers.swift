@@ -99,7 +99,7 @@ extension Bridge {
         let message =
             switch call.aftermath {
             case .handshake, .sharedHandshake:
-                "\(link.lastExit?.summary ?? "the MCP server has not answered initialize"); waited "
+                "\(link.whyNotReady); waited "
                     + configuration.connectionTimeout.words
             default:
                 wasEverSent

@@ -26,6 +26,11 @@ extension Bridge {
         beginHandshake(link)
     }
 
+    /// Before a process of the child can be started its image has to be pulled; nil when that is over.
+    package mutating func upstreamIsPulling(link id: Int, image: String?) {
+        links[id]?.pulledImage = image
+    }
+
     /// Whether stdin takes more, told after each round of writes and whenever it changes.
     package mutating func upstreamIsWritable(link id: Int, _ isWritable: Bool, now: NIODeadline) {
         self.now = now
@@ -78,6 +83,7 @@ extension Bridge {
         link.wasReady = false
         emit(.upstreamExited(exit))
         link.lastExit = exit
+        link.pulledImage = nil
         link.isWritable = false
         endBlockade(of: link)
         link.control.removeAll()
@@ -100,7 +106,8 @@ extension Bridge {
         case .restart: link.phase = .restarting
         case .crashLoop: link.phase = .crashLoop
         }
-        if wasShakingHands, link.role != .shared { lastStartSucceeded = false }
+        if link.role == .successor || link.role == .retired { return giveUp(link, exit) }
+        if wasShakingHands, !link.isShared { lastStartSucceeded = false }
         if wasShakingHands { link.era.failed() }
         link.watch = Watch()
         if link.phase == .crashLoop { failWaiting(on: link) }
@@ -159,9 +166,9 @@ extension Bridge {
 
     mutating func beginHandshake(_ link: Link) {
         switch link.role {
-        case .spare: break
+        case .spare, .retired: break
         case .shared where link.isReserve: break
-        case .shared:
+        case .shared, .successor:
             link.phase = .initializing
             open(link)
         case .probe:
@@ -222,6 +229,8 @@ extension Bridge {
             link.ping = nil
             emit(.upstreamProbed(link: link.id, answeredAfter: now - call.arrived))
         }
+        // Nobody is told by it any more.
+        guard link.role != .retired else { return }
         if case .own(.subscription(let uri)) = call.origin {
             subscriptionAnswered(uri, isHonoured: envelope.kind == .result, link)
         }
@@ -239,40 +248,45 @@ extension Bridge {
         let old = link.handshake
         settleHandshake(new, link)
         guard link.role != .probe else { return stop(link) }
-        if !new.revision.isStateless, link.role == .shared || link.clientIsInitialized {
+        if !new.revision.isStateless, link.isShared || link.clientIsInitialized {
             write(link, Messages.notification(.initialized).terminated())
         }
-        if let old, old.revision != new.revision || !old.capabilities.isKept(by: new.capabilities) {
-            link.logLevel = nil
-            link.sessionsLogLevel = nil
-            let isOtherwise = old.revision.isStateless != new.revision.isStateless
-            for session in Array(sessions.values) where session.link == link.id {
-                // What a request stands for that is in the other kind of words already, nobody can tell any more.
-                guard session.isEphemeral ? isOtherwise : session.phase == .active else { continue }
-                close(
-                    session,
-                    .upstreamChanged,
-                    failure: session.isEphemeral ? .upstreamUnavailable : .unknownSession,
-                    session.isEphemeral
-                        ? "the MCP server changed; try again" : "the MCP server changed; initialize again"
-                )
-            }
-            endListening(on: link)
-        } else if old != nil {
-            replay(link, new)
-        }
+        if link.role == .successor { return takeOver(link, new) }
+        if let old { settle(link, after: old, now: new) }
         // The end of its only session was its end, too.
         if link.phase != .stopping { becomeReady(link) }
     }
 
+    /// A process has taken the place of another: it is told what that one knew, unless it is too different from it.
+    mutating func settle(_ link: Link, after old: Link.Handshake, now new: Link.Handshake) {
+        guard old.revision != new.revision || !old.capabilities.isKept(by: new.capabilities) else {
+            return replay(link, new)
+        }
+        link.logLevel = nil
+        link.sessionsLogLevel = nil
+        let isOtherwise = old.revision.isStateless != new.revision.isStateless
+        for session in Array(sessions.values) where session.link == link.id {
+            // What a request stands for that is in the other kind of words already, nobody can tell any more.
+            guard session.isEphemeral ? isOtherwise : session.phase == .active else { continue }
+            close(
+                session,
+                .upstreamChanged,
+                failure: session.isEphemeral ? .upstreamUnavailable : .unknownSession,
+                session.isEphemeral
+                    ? "the MCP server changed; try again" : "the MCP server changed; initialize again"
+            )
+        }
+        endListening(on: link)
+    }
+
     private mutating func settleHandshake(_ new: Link.Handshake, _ link: Link) {
         link.handshake = new
-        if link.role == .shared { link.era.settled(isStateless: new.revision.isStateless) }
+        if link.isShared { link.era.settled(isStateless: new.revision.isStateless) }
         if case .pool = configuration.isolation {
             if new.revision.isStateless { engageReserves(like: link) } else { link.turns.takeTurns() }
         }
         link.wasReady = true
-        if link.role != .shared { lastStartSucceeded = true }
+        if !link.isShared { lastStartSucceeded = true }
         effects.append(.confirmReady(link: link.id))
         let info = ByteBuffer(string: new.server.info)
         let names = members(of: ByteRange(0, info.readableBytes), in: info)
@@ -318,7 +332,7 @@ extension Bridge {
         tellListenersOfNewProcess(link)
     }
 
-    private mutating func becomeReady(_ link: Link) {
+    mutating func becomeReady(_ link: Link) {
         link.phase = .ready
         wordHeldCalls(of: link)
         let pending = calls.values.filter { $0.link == link.id && $0.aftermath == .sharedHandshake }

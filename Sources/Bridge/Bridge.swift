@@ -23,9 +23,11 @@ package struct Bridge: ~Copyable {
     var random: any RandomNumberGenerator
 
     var links: [Int: Link] = [:]
-    /// The link all sessions share, the first of a pool, or the one that proves at start-up that a handshake succeeds.
+    /// The first link all sessions share, or of a pool, or the one that proves at start-up that a handshake succeeds.
     static let firstLink = 0
     var nextLink = 1
+    /// The children that are still to be replaced, in order.
+    var toReplace: ArraySlice<Int> = []
     /// Seals what clients of the stateless revision carry around.
     let seal = RequestSeal()
 
@@ -128,6 +130,7 @@ package struct Bridge: ~Copyable {
         else {
             return Readiness(.starting, reason: "the MCP server has not been started yet")
         }
+        if let image = link.pulledImage { return Readiness(.pulling, reason: "the image \(image) is being pulled") }
         switch link.phase {
         case .ready: return Readiness(.ready)
         case .starting, .initializing:
@@ -170,7 +173,7 @@ package struct Bridge: ~Copyable {
         switch link.role {
         case .exclusive(let key): sessions[key].map { $0.phase == .active ? [$0] : [] } ?? []
         case .shared: sessions.values.filter { $0.phase == .active && $0.link == link.id && !$0.isEphemeral }
-        case .probe, .spare: []
+        case .probe, .spare, .successor, .retired: []
         }
     }
 
@@ -212,6 +215,7 @@ extension Event.UpstreamExit {
             case .unresponsive: "stopped answering and was ended"
             case .handshakeFailed: "did not complete the handshake"
             case .spawnFailed: "could not be started"
+            case .engine: "could not be run by the container engine"
             }
         return "the MCP server \(happened)" + (detail.map { ": \($0)" } ?? "")
     }

@@ -73,6 +73,12 @@ package final class BridgeRuntime: BridgeInput {
         carryOut()
     }
 
+    /// Replaces the child (see `Bridge.replace`).
+    package func replace() {
+        bridge.replace(now: .now())
+        carryOut()
+    }
+
     // MARK: From HTTP (see `BridgeInput`)
 
     package func post(_ exchange: ExchangeID, head: ExchangeHead, body: ByteBuffer) {
@@ -116,6 +122,8 @@ package final class BridgeRuntime: BridgeInput {
         bridge.upstreamStarted(link: link, generation: generation, now: .now())
         carryOut()
     }
+
+    package func upstreamIsPulling(link: Int, image: String?) { bridge.upstreamIsPulling(link: link, image: image) }
 
     package func upstreamLine(link: Int, _ line: Line) {
         bridge.upstreamLine(link: link, line, now: .now())

@@ -29,6 +29,10 @@ final class Link {
         case probe
         /// Spawned and not spoken to, for the next session.
         case spare
+        /// Is to become the shared one: the proxy makes the handshake.
+        case successor
+        /// Was the shared one, and answers what it was asked before.
+        case retired
         /// Serves one session, which makes the handshake.
         case exclusive(SessionKey)
     }
@@ -58,11 +62,15 @@ final class Link {
 
     let id: Int
     var role: Role
+    /// The child that is to take its place.
+    var successor: Int?
     var phase = Phase.starting
     var generation = 0
     var startedAt = NIODeadline.uptimeNanoseconds(0)
     /// Whether the running process has completed its handshake.
     var wasReady = false
+    /// The image that is being pulled before the next process can be started.
+    var pulledImage: String?
     /// Why the last process ended, for those who ask whether the child is ready.
     var lastExit: Event.UpstreamExit?
 
@@ -126,6 +134,14 @@ final class Link {
     var lastHeard = NIODeadline.uptimeNanoseconds(0)
     /// The ping that follows a timeout, and since when nothing but silence would condemn the child.
     var ping: (call: CallID, silentSince: NIODeadline)?
+
+    /// Whether it does not belong to one session: the proxy made its handshake.
+    var isShared: Bool {
+        switch role {
+        case .shared, .successor, .retired: true
+        case .probe, .spare, .exclusive: false
+        }
+    }
 
     init(id: Int, role: Role) {
         self.id = id

@@ -32,6 +32,16 @@ package enum Event: Sendable {
     case upstreamStarting(link: Int, generation: Int, program: String, argumentCount: Int)
     /// The process runs.
     case upstreamStarted(link: Int, generation: Int, pid: Int32)
+    /// The image of the child's container is missing, or may be old, and is being pulled.
+    case imagePulling(link: Int, generation: Int, image: String)
+    /// The pull is over; `problem` is why it failed, nil if it did not.
+    case imagePulled(link: Int, generation: Int, image: String, duration: TimeAmount, problem: String?)
+    /// The process that runs is the client of a container.
+    case containerStarted(ContainerStarted)
+    /// So many containers were removed that belonged to no living proxy any more, and so many could not be.
+    case containersRemoved(count: Int, left: Int)
+    /// The container engine answers no more, or again. `problem` is one clause, with a mending hint.
+    case engineChanged(isUp: Bool, problem: String?)
     /// The handshake is done.
     case upstreamReady(UpstreamReady)
     /// The process is gone, or never was.
@@ -40,6 +50,10 @@ package enum Event: Sendable {
     case upstreamStderr(link: Int, line: String, truncated: Bool)
     /// Lines of stderr that were left out because the child writes faster than its rate allows.
     case upstreamStderrSuppressed(link: Int, lines: Int)
+    /// A new child took the place of the shared one, which has so many calls left to answer.
+    case upstreamReplaced(link: Int, predecessor: Int, inFlight: Int)
+    /// A child that was to do so failed, and the old one goes on.
+    case replacementFailed(link: Int, problem: String)
     /// It has said nothing for so long, nor answered a ping, and is ended.
     case upstreamUnresponsive(link: Int, silentMilliseconds: Int)
     /// A ping that followed a timeout is over: answered after so long, or not at all (nil).
@@ -168,7 +182,8 @@ package enum Event: Sendable {
         package var status: Int32?
         /// The signal's number, when one ended it.
         package var signal: Int32?
-        /// What stands in the way, for `spawnFailed` and `handshakeFailed`: one clause, with a mending hint.
+        /// What stands in the way, for `spawnFailed`, `engine` and `handshakeFailed`, or what is behind the end of a
+        /// container: one clause, with a mending hint.
         package var detail: String?
         /// How long it ran.
         package var uptimeMilliseconds: Int

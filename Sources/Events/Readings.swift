@@ -42,8 +42,23 @@ package struct Readings: Sendable {
 
     /// Bytes that wait for children to read their stdin.
     package var stdinBuffered = 0
+    /// What is known of the container engine; nil when the command runs no container.
+    package var engine: Engine?
     /// HTTP connections that are open.
     package var connections = 0
 
     package init() {}
+
+    /// The container engine, and what it still has of this proxy.
+    package struct Engine: Sendable {
+        /// Whether it answered the last question.
+        package var isUp: Bool
+        /// Containers that should be gone and are not.
+        package var orphans: Int
+
+        package init(isUp: Bool, orphans: Int) {
+            self.isUp = isUp
+            self.orphans = orphans
+        }
+    }
 }

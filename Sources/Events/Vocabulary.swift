@@ -63,6 +63,8 @@ package enum ExitReason: String, CaseIterable, Sendable {
     case handshakeFailed = "handshake_failed"
     /// It could not be started at all.
     case spawnFailed = "spawn_failed"
+    /// The container engine or its client failed; the server itself is not to blame.
+    case engine
 }
 
 /// What the supervisor does after an exit.
@@ -77,6 +79,8 @@ package enum RestartPlan: Equatable, Sendable {
 
 /// Whether calls can be served, and if not, how far the child is.
 package enum ReadinessState: String, CaseIterable, Sendable {
+    /// Its image is being pulled.
+    case pulling
     case starting, ready, restarting
     case crashLoop = "crash_loop"
     case stopping

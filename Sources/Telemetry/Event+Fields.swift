@@ -24,6 +24,18 @@ extension Event {
             ]
         case .upstreamStarted(let link, let generation, let pid):
             [EventField("link", link), EventField("generation", generation), EventField("pid", Int(pid))]
+        case .imagePulling(let link, let generation, let image):
+            [EventField("link", link), EventField("generation", generation), EventField("image", image)]
+        case .imagePulled(let link, let generation, let image, let duration, let problem):
+            [
+                EventField("link", link), EventField("generation", generation), EventField("image", image),
+                EventField("duration_ms", duration.milliseconds),
+                problem.map { EventField("problem", $0, cap: TextCap.line) },
+            ]
+        case .containerStarted(let container): container.fields
+        case .containersRemoved(let count, let left): [EventField("count", count), EventField("left", left)]
+        case .engineChanged(let isUp, let problem):
+            isUp ? [] : [EventField("problem", problem ?? "", cap: TextCap.line)]
         case .upstreamReady(let ready): ready.fields
         case .upstreamExited(let exit): exit.fields
         case .upstreamStderr(let link, let line, let truncated):
@@ -32,6 +44,10 @@ extension Event {
                 EventField("truncated", truncated),
             ]
         case .upstreamStderrSuppressed(let link, let lines): [EventField("link", link), EventField("lines", lines)]
+        case .upstreamReplaced(let link, let predecessor, let inFlight):
+            [EventField("link", link), EventField("predecessor", predecessor), EventField("in_flight", inFlight)]
+        case .replacementFailed(let link, let problem):
+            [EventField("link", link), EventField("problem", problem, cap: TextCap.line)]
         case .upstreamUnresponsive(let link, let silence):
             [EventField("link", link), EventField("silent_ms", silence)]
         case .upstreamProbed(let link, let time):
@@ -115,6 +131,16 @@ extension Event.ProxyStarted {
             EventField("version", version), EventField("name", name), EventField("listen", listen),
             adminListen.map { EventField("admin_listen", $0) }, EventField("isolation", isolation),
             EventField("log", log),
+        ]
+    }
+}
+
+extension Event.ContainerStarted {
+    fileprivate var fields: [EventField?] {
+        [
+            EventField("link", link), EventField("generation", generation), EventField("container", container),
+            EventField("image", image), EventField("image_id", unlessEmpty: imageID),
+            EventField("image_digest", unlessEmpty: digest),
         ]
     }
 }

@@ -14,10 +14,17 @@ extension Event {
         case .configInvalid: .configInvalid
         case .upstreamStarting: .upstreamStarting
         case .upstreamStarted: .upstreamStarted
+        case .imagePulling: .imagePulling
+        case .imagePulled(_, _, _, _, let problem): problem == nil ? .imagePulled : .imagePullFailed
+        case .containerStarted: .containerStarted
+        case .containersRemoved: .containerLeftoversRemoved
+        case .engineChanged(let isUp, _): isUp ? .engineReachable : .engineUnreachable
         case .upstreamReady: .upstreamReady
         case .upstreamExited(let exit): exit.kind
         case .upstreamStderr: .upstreamStderr
         case .upstreamStderrSuppressed: .upstreamStderrSuppressed
+        case .upstreamReplaced: .upstreamReplaced
+        case .replacementFailed: .upstreamReplacementFailed
         case .upstreamUnresponsive: .upstreamUnresponsive
         case .upstreamProbed: .upstreamProbed
         case .upstreamTakesTurns: .upstreamTakesTurns
@@ -49,6 +56,7 @@ extension Event.UpstreamExit {
         switch reason {
         case .stopped: return .upstreamStopped
         case .spawnFailed, .handshakeFailed: return .upstreamStartFailed
+        case .engine: return .upstreamEngineFailed
         case .exit, .signal, .outOfMemory, .stdoutClosed, .unresponsive: return .upstreamCrashed
         }
     }

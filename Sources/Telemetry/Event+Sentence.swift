@@ -20,12 +20,29 @@ extension Event {
         case .upstreamStarting(let link, _, let program, let argumentCount):
             return subject(link) + "starting \(program.quoted()) with \(count(argumentCount, "argument"))"
         case .upstreamStarted(let link, _, let pid): return subject(link) + "process \(pid) started"
+        case .imagePulling(let link, _, let image): return subject(link) + "pulling the image \(image.quoted())"
+        case .imagePulled(let link, _, let image, let duration, let problem):
+            let time = durationText(milliseconds: duration.milliseconds)
+            guard let problem else { return subject(link) + "pulled the image \(image.quoted()) in \(time)" }
+            return subject(link) + "the image \(image.quoted()) could not be pulled after \(time)" + clause(problem)
+        case .containerStarted(let container): return container.sentence
+        case .containersRemoved(let removed, let left):
+            if removed == 0 { return "\(count(left, "container")) could not be removed and will be tried again" }
+            let rest = left == 0 ? "" : ", \(left) could not be removed"
+            return "removed \(count(removed, "container")) that a killed proxy left behind" + rest
+        case .engineChanged(let isUp, let problem):
+            return isUp
+                ? "the container engine answers again" : "the container engine does not answer" + clause(problem ?? "")
         case .upstreamReady(let ready): return ready.sentence
         case .upstreamExited(let exit): return exit.sentence
         case .upstreamStderr(let link, let line, let truncated):
             return subject(link) + line + (truncated ? " (cut)" : "")
         case .upstreamStderrSuppressed(let link, let lines):
             return subject(link) + "\(count(lines, "line")) of stderr left out: the server writes too fast"
+        case .upstreamReplaced(let link, _, let inFlight):
+            return subject(link) + "took over from its predecessor, which has \(count(inFlight, "call")) left to answer"
+        case .replacementFailed(let link, let problem):
+            return subject(link) + "could not take over, the one before goes on" + clause(problem)
         case .upstreamUnresponsive(let link, let milliseconds):
             return subject(link)
                 + "sent nothing for \(durationText(milliseconds: milliseconds)), not even an answer to a ping"

@@ -44,6 +44,7 @@ extension Event.UpstreamExit {
         case .unresponsive: "answered no ping and was ended \(after)\(why)"
         case .handshakeFailed: "failed the handshake \(after)\(why)"
         case .spawnFailed: "could not be started\(why)"
+        case .engine: "the container engine failed \(after)\(why)"
         }
     }
 
@@ -88,6 +89,13 @@ private func signalName(_ signal: Int32) -> String {
     case SIGXFSZ: "SIGXFSZ"
     case SIGSYS: "SIGSYS"
     default: "signal \(signal)"
+    }
+}
+
+extension Event.ContainerStarted {
+    var sentence: String {
+        subject(link) + "container \(container.sanitised(cap: TextCap.name)) of the image \(image.quoted())"
+            + (imageID.isEmpty ? "" : " (\(imageID.dropFirst("sha256:".count).prefix(12)))")
     }
 }
 

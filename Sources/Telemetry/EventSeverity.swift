@@ -13,10 +13,17 @@ extension Event {
         case .configInvalid: .error
         case .upstreamStarting: .debug
         case .upstreamStarted: .info
+        case .imagePulling: .notice
+        case .imagePulled(_, _, _, _, let problem): problem == nil ? .notice : .error
+        case .containerStarted: .info
+        case .containersRemoved(_, let left): left == 0 ? .notice : .warning
+        case .engineChanged(let isUp, _): isUp ? .notice : .error
         case .upstreamReady: .notice
         case .upstreamExited(let exit): exit.severity
         case .upstreamStderr: .info
         case .upstreamStderrSuppressed: .warning
+        case .upstreamReplaced: .notice
+        case .replacementFailed: .error
         case .upstreamUnresponsive: .error
         case .upstreamProbed: .info
         case .upstreamTakesTurns: .notice
@@ -57,7 +64,8 @@ extension Event.UpstreamExit {
         if case .crashLoop = plan { return .critical }
         switch reason {
         case .stopped: return .info
-        case .exit, .signal, .outOfMemory, .stdoutClosed, .unresponsive, .handshakeFailed, .spawnFailed: return .error
+        case .exit, .signal, .outOfMemory, .stdoutClosed, .unresponsive, .handshakeFailed, .spawnFailed, .engine:
+            return .error
         }
     }
 }

@@ -2,24 +2,10 @@
 
 package import Events
 import Glibc
-package import JSONRPC
+import JSONRPC
 package import NIOCore
 import NIOPosix
 import SystemPackage
-
-/// What a `Child` tells its owner. Called on the event loop; every method may call back into the child.
-package protocol ChildDelegate: AnyObject {
-    /// A process runs and may be written to. `generation` counts starts from 1.
-    func childStarted(_ child: Child, generation: Int)
-    /// A line of stdout.
-    func child(_ child: Child, received line: Line)
-    /// `Child.isWritable` turned true again.
-    func childBecameWritable(_ child: Child)
-    /// A process ended or could not be started, after its last line was delivered; exactly once per start, also when
-    /// `childStarted` never came. What happens next is `exit.plan`. To be emitted by the delegate, which knows how many
-    /// calls were in flight.
-    func childExited(_ child: Child, _ exit: Event.UpstreamExit)
-}
 
 /// One supervised child slot ("link"): at most one process at a time, restarted by policy.
 ///
@@ -31,6 +17,9 @@ package final class Child {
     package let link: Int
 
     private let command: Command
+    /// Nil when the command does not run a container.
+    private let containers: ContainerKeeper?
+    private let slot = ContainerSlot()
     private let options: ChildOptions
     private let eventLoop: any EventLoop
     private let spawner: Spawner
@@ -53,11 +42,13 @@ package final class Child {
     private var suppressionTimer: Scheduled<Void>?
 
     /// - Parameters:
+    ///   - containers: Who looks after the containers of the command, if it runs one.
     ///   - delegate: Held weakly.
     ///   - generator: Where the jitter of restarts comes from.
     package init(
         link: Int,
         command: Command,
+        containers: ContainerKeeper? = nil,
         options: ChildOptions = ChildOptions(),
         eventLoop: any EventLoop,
         spawner: Spawner,
@@ -67,6 +58,7 @@ package final class Child {
     ) {
         self.link = link
         self.command = command
+        self.containers = containers
         self.options = options
         self.eventLoop = eventLoop
         self.spawner = spawner
@@ -199,6 +191,8 @@ package final class Child {
             switch action {
             case .spawn(let generation):
                 spawn(generation: generation)
+            case .abandonSpawn(let generation):
+                slot.abandon(generation: generation)
             case .started(let pid, let wanted):
                 started(pid: pid, wanted: wanted)
             case .closeStdin:
@@ -235,8 +229,13 @@ package final class Child {
         pendingPipes = pipes.parent
         // Holds on to the child until the process is reaped, so that no process is without its supervisor.
         let child = NIOLoopBound(self, eventLoop: eventLoop)
+        let slot = self.slot
+        let link = self.link
+        let container = containers.map {
+            SpawnRequest.Container(keeper: $0, slot: slot, link: link, generation: generation)
+        }
         spawner.submit(
-            SpawnRequest(command: command, pipes: pipes.child, eventLoop: eventLoop) { report in
+            SpawnRequest(command: command, container: container, pipes: pipes.child, eventLoop: eventLoop) { report in
                 child.value.spawner(reported: report, generation: generation)
             }
         )
@@ -244,12 +243,13 @@ package final class Child {
 
     private func spawner(reported report: SpawnRequest.Report, generation: Int) {
         switch report {
-        case .spawned(let pid):
+        case .spawned(let pid, let container):
             perform(lifecycle.spawned(generation: generation, pid: pid, now: .now()))
-        case .failed(let detail):
+            if let container { sink.emit(.containerStarted(container)) }
+        case .failed(let reason, let detail):
             pendingPipes?.close()
             pendingPipes = nil
-            perform(lifecycle.spawnFailed(generation: generation, detail: detail, now: .now()))
+            perform(lifecycle.spawnFailed(generation: generation, reason: reason, detail: detail, now: .now()))
         case .exited(let termination):
             perform(lifecycle.exited(generation: generation, termination, now: .now()))
         }
@@ -284,25 +284,22 @@ package final class Child {
         stderrLog.finish(now: .now(), emit: emitStderr)
         emitSuppressed()
         closeChannels()
-        var status: Int32?
-        var signal: Int32?
-        switch exit.termination {
-        case .exited(let number): status = number
-        case .signalled(let number): signal = number
-        case .outOfMemory(let number):
-            status = number
-            signal = number == nil ? SIGKILL : nil
-        case .unknown, nil: break
+        var signal = exit.termination?.signal
+        var reason = exit.reason
+        var detail = exit.detail
+        if let ending = containers?.ending(of: exit, stderr: stderrLog.tail) {
+            (reason, detail) = (ending.reason, ending.detail)
+            signal = ending.signal ?? signal
         }
         delegate?.childExited(
             self,
             Event.UpstreamExit(
                 link: link,
                 generation: exit.generation,
-                reason: exit.reason,
-                status: status,
+                reason: reason,
+                status: exit.termination?.status,
                 signal: signal,
-                detail: exit.detail,
+                detail: detail,
                 uptimeMilliseconds: exit.uptimeMilliseconds,
                 stderrTail: stderrLog.tail,
                 plan: exit.plan

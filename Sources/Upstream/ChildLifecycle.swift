@@ -38,6 +38,8 @@ package struct ChildLifecycle {
     package enum Action: Equatable {
         /// Make pipes and have the command started; answer with `spawned` or `spawnFailed`, then `exited`.
         case spawn(generation: Int)
+        /// Nobody wants the process any more that is about to be started; one of the same answers is still due.
+        case abandonSpawn(generation: Int)
         /// The process runs. `wanted` is false when it is to be ended at once, so nobody should talk to it.
         case started(pid: Int32, wanted: Bool)
         /// Close stdin once what was written to it is out.
@@ -155,7 +157,7 @@ package struct ChildLifecycle {
             verdict.reason = verdict.reason ?? .stopped
             verdict.restarts = false
             state = .spawning(verdict)
-            return []
+            return [.abandonSpawn(generation: generation)]
         case .draining(var process, let termination, let exitedAt):
             process.verdict.restarts = false
             state = .draining(process, termination, exitedAt: exitedAt)
@@ -183,7 +185,7 @@ package struct ChildLifecycle {
             verdict.restarts = false
             verdict.isForced = true
             state = .spawning(verdict)
-            return []
+            return [.abandonSpawn(generation: generation)]
         case .draining(var process, let termination, let exitedAt):
             process.verdict.restarts = false
             return finish(process, termination, exitedAt: exitedAt, now: now)
@@ -228,12 +230,19 @@ package struct ChildLifecycle {
 
     /// The process of this start could not be started.
     ///
-    /// - Parameter detail: One clause for the operator: what stands in the way and how to mend it.
-    package mutating func spawnFailed(generation: Int, detail: String, now: NIODeadline) -> [Action] {
+    /// - Parameters:
+    ///   - reason: Whose fault it is.
+    ///   - detail: One clause for the operator: what stands in the way and how to mend it.
+    package mutating func spawnFailed(
+        generation: Int,
+        reason: ExitReason = .spawnFailed,
+        detail: String?,
+        now: NIODeadline
+    ) -> [Action] {
         guard generation == self.generation, case .spawning(let verdict) = state else { return [] }
         var exit = Exit(
             generation: generation,
-            reason: .spawnFailed,
+            reason: reason,
             termination: nil,
             detail: detail,
             uptimeMilliseconds: 0,

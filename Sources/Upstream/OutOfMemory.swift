@@ -2,7 +2,6 @@
 
 import Glibc
 import Synchronization
-import SystemPackage
 
 /// Tells the processes that the kernel killed for want of memory from those that somebody else killed.
 ///
@@ -41,19 +40,6 @@ final class OutOfMemoryWatch: Sendable {
     }
 
     private func kills(in counter: String) -> Int? { contents(of: counter).flatMap(OutOfMemoryCounter.kills) }
-
-    /// The text of a pseudo-file of the kernel.
-    private func contents(of path: String) -> String? {
-        guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec) else { return nil }
-        defer { try? file.close() }
-        var bytes: [UInt8] = []
-        var part = [UInt8](repeating: 0, count: 16 << 10)
-        while true {
-            guard let count = try? part.withUnsafeMutableBytes({ try file.read(into: $0) }) else { return nil }
-            if count == 0 { return String(decoding: bytes, as: UTF8.self) }
-            bytes += part[..<count]
-        }
-    }
 }
 
 /// Which kills were there before, by the counter they stand in, so that none explains two ends.

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Events
 import Glibc
 import NIOCore
 import ServiceLifecycle
 import Subprocess
 import SystemPackage
 
-/// The service whose tasks start processes and wait for their ends.
+/// The service whose tasks start processes and wait for their ends, and do what is left to do after them.
 ///
 /// Each process has one task, which suspends for as long as the process lives. List it first among the services, so
 /// that it is shut down last, when every `Child` has been stopped: the graceful shutdown of a spawner kills the group
@@ -14,6 +15,7 @@ import SystemPackage
 package final class Spawner: Service, Sendable {
     private enum Request: Sendable {
         case process(SpawnRequest)
+        case chore(@Sendable () async -> Void)
         case progress(CheckedContinuation<Void, Never>)
     }
 
@@ -32,6 +34,7 @@ package final class Spawner: Service, Sendable {
                 for await request in requests {
                     switch request {
                     case .process(let request): group.addTask { await request.run(outOfMemory) }
+                    case .chore(let chore): group.addTask { await chore() }
                     case .progress(let waiter): waiter.resume()
                     }
                 }
@@ -44,6 +47,9 @@ package final class Spawner: Service, Sendable {
     func submit(_ request: SpawnRequest) {
         if case .terminated = continuation.yield(.process(request)) { request.refuse() }
     }
+
+    /// Has something done that no process waits for. The shutdown cancels it; after that it is not begun.
+    func submit(chore: @escaping @Sendable () async -> Void) { continuation.yield(.chore(chore)) }
 
     /// Returns once everything submitted before has been taken up: proof that processes would still be started. At
     /// once when it is shut down.
@@ -62,18 +68,46 @@ package enum Termination: Sendable, Equatable {
     case outOfMemory(status: Int32?)
     /// It is gone, but its status could not be had.
     case unknown
+
+    /// The status it exited with; nil when it did not.
+    var status: Int32? {
+        switch self {
+        case .exited(let status): status
+        case .outOfMemory(let status): status
+        case .signalled, .unknown: nil
+        }
+    }
+
+    /// The number of the signal that ended it; nil when none did.
+    var signal: Int32? {
+        switch self {
+        case .signalled(let number): number
+        case .outOfMemory(let status): status == nil ? SIGKILL : nil
+        case .exited, .unknown: nil
+        }
+    }
 }
 
 /// One process to start.
 struct SpawnRequest: Sendable {
     /// What becomes of it: `spawned`, then `exited`; or `failed`.
     enum Report: Sendable {
-        case spawned(pid: Int32)
-        case failed(detail: String)
+        /// - Parameter container: What it runs in, if the command runs a container.
+        case spawned(pid: Int32, container: Event.ContainerStarted?)
+        case failed(ExitReason, detail: String?)
         case exited(Termination)
     }
 
+    /// The container that the command runs.
+    struct Container: Sendable {
+        let keeper: ContainerKeeper
+        let slot: ContainerSlot
+        let link: Int
+        let generation: Int
+    }
+
     let command: Command
+    let container: Container?
     /// The child's ends of the pipes, owned by the request.
     let pipes: ChildPipes.Ends
     let eventLoop: any EventLoop
@@ -83,37 +117,80 @@ struct SpawnRequest: Sendable {
     func run(_ outOfMemory: OutOfMemoryWatch) async {
         // The process must not be born just to be killed: what it does first may outlive it.
         guard !Task.isCancelled else { return refuse() }
-        var pid: Int32?
+        guard let container else { return await run(command, outOfMemory) }
+        let preparation = await container.slot.prepare(generation: container.generation) {
+            do throws(ContainerFault) {
+                return .success(
+                    try await container.keeper.prepare(link: container.link, generation: container.generation)
+                )
+            } catch {
+                return .failure(error)
+            }
+        }
+        guard !Task.isCancelled else { return refuse() }
+        switch preparation {
+        case .success(let prepared):
+            await run(container, prepared)
+        case .failure(let fault):
+            pipes.close()
+            tell(.failed(fault.reason, detail: fault.detail))
+        }
+    }
+
+    private func run(_ command: Command, _ outOfMemory: OutOfMemoryWatch) async {
         var counter: String?
+        let termination = await process(command, container: nil) { counter = outOfMemory.started(pid: $0) }
+        guard let termination else { return }
+        tell(.exited(outOfMemory.ended(termination, counter: counter)))
+    }
+
+    private func run(_ container: Container, _ prepared: ContainerKeeper.Prepared) async {
+        let keeper = container.keeper
+        let termination = await process(prepared.command, container: prepared.facts) { _ in }
+        if let termination {
+            // To the end, even when the proxy is shutting down.
+            tell(.exited(await Task { await keeper.ended(termination, start: prepared.start) }.value))
+        }
+        await container.slot.release { await keeper.release(prepared.start, after: termination ?? .unknown) }
+    }
+
+    /// Runs the process to its end. Nil when it could not be started, which has been told then.
+    private func process(
+        _ command: Command,
+        container: Event.ContainerStarted?,
+        started: (Int32) -> Void
+    ) async -> Termination? {
+        var pid: Int32?
         do {
             let result = try await Subprocess.run(
-                configuration,
+                configuration(of: command),
                 input: .fileDescriptor(pipes.stdin, closeAfterSpawningProcess: true),
                 output: .fileDescriptor(pipes.stdout, closeAfterSpawningProcess: true),
                 error: .fileDescriptor(pipes.stderr, closeAfterSpawningProcess: true)
             ) { execution in
                 pid = execution.processIdentifier.value
-                tell(.spawned(pid: execution.processIdentifier.value))
-                counter = outOfMemory.started(pid: execution.processIdentifier.value)
+                tell(.spawned(pid: execution.processIdentifier.value, container: container))
+                started(execution.processIdentifier.value)
             }
-            let termination: Termination =
-                switch result.terminationStatus {
-                case .exited(let status): .exited(status: status)
-                case .signaled(let signal): .signalled(signal)
-                }
-            tell(.exited(outOfMemory.ended(termination, counter: counter)))
+            return switch result.terminationStatus {
+            case .exited(let status): .exited(status: status)
+            case .signaled(let signal): .signalled(signal)
+            }
         } catch {
-            guard let pid else { return tell(.failed(detail: command.explain(error))) }
+            guard let pid else {
+                tell(.failed(.spawnFailed, detail: command.explain(error)))
+                return nil
+            }
             // Its exit could not be watched. Nobody could tell when it ends, so it ends now.
             _ = kill(-pid, SIGKILL)
-            tell(.exited(outOfMemory.ended(.unknown, counter: counter)))
+            return .unknown
         }
     }
 
     /// Gives the request back unserved: the proxy is shutting down.
     func refuse() {
         pipes.close()
-        tell(.failed(detail: "the proxy is shutting down"))
+        tell(.failed(.spawnFailed, detail: "the proxy is shutting down"))
     }
 
     private func tell(_ report: Report) {
@@ -121,7 +198,7 @@ struct SpawnRequest: Sendable {
         eventLoop.execute { callback(report) }
     }
 
-    private var configuration: Configuration {
+    private func configuration(of command: Command) -> Configuration {
         var options = PlatformOptions()
         options.processGroupID = 0
         // Runs when the task is cancelled: SIGKILL to the whole group, at once.

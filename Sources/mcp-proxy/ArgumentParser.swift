@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Wording
+
 /// The words of the command line, sorted.
 struct Arguments: Equatable {
     var settings: [Option.Key: RawSetting] = [:]

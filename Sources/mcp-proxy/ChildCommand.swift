@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Wording
+
 /// The child's command, ready to be started.
 struct ChildCommand: Sendable, Equatable {
     /// The program as it was given: a path, or a name that was found on `PATH`.
@@ -37,14 +39,17 @@ struct ChildCommandMaker {
     /// - Parameters:
     ///   - words: The command as given, at least one word.
     ///   - envFile: The variables of the env file.
+    ///   - credentials: The credentials of the unit that are called like variables; they go before the env file.
     ///   - envFilePath: For error messages; nil when there is no such file.
     func make(
         _ words: [String],
         envFile: [String: String],
+        credentials: [String: String],
         envFilePath: String?
     ) throws(ConfigurationError) -> ChildCommand {
         let directory = try workingDirectory()
-        let environment = try environment(envFile)
+        let variables = envFile.merging(credentials) { _, credential in credential }
+        let environment = try environment(variables)
         if try reader.boolean(.shell) {
             // The shell splits and expands by itself; doing it twice would let a value become code.
             let text = words.joined(separator: " ")
@@ -61,10 +66,11 @@ struct ChildCommandMaker {
         }
         let expansion = CommandExpansion(
             environment: surroundings.environment,
-            envFile: envFile,
+            envFile: variables,
             envFilePath: envFilePath
         )
-        let expanded = try expansion.expand(words)
+        let secrets = ContainerSecrets(try expansion.expand(words))
+        let expanded = secrets.words
         guard let program = expanded.first, !program.text.isEmpty else {
             throw ConfigurationError(
                 .usage,
@@ -77,14 +83,14 @@ struct ChildCommandMaker {
             program: program.text,
             executable: try lookup.find(program),
             arguments: expanded.dropFirst().map(\.text),
-            environment: environment,
+            environment: environment.merging(secrets.variables) { _, secret in secret },
             workingDirectory: directory,
             shownWords: maskSecrets(expanded.map(\.shown))
         )
     }
 
     private func environment(
-        _ envFile: [String: String]
+        _ variables: [String: String]
     ) throws(ConfigurationError) -> [String: String] {
         let passesAll = try reader.boolean(.passEnvironment)
         var environment = surroundings.environment.filter { name, _ in
@@ -92,7 +98,7 @@ struct ChildCommandMaker {
                 ? !Self.ownVariables.contains(name) && !name.hasPrefix(Option.environmentPrefix)
                 : Self.basicVariables.contains(name)
         }
-        environment.merge(envFile) { set, _ in set }
+        environment.merge(variables) { set, _ in set }
         for assignment in reader.texts(.env) {
             guard let equals = assignment.firstIndex(of: "=") else { continue }
             environment[String(assignment[..<equals])] = String(assignment[assignment.index(after: equals)...])
@@ -143,13 +149,4 @@ struct ProgramLookup {
     private func failure(_ program: CommandWord, _ problem: String, _ remedy: String) -> ConfigurationError {
         ConfigurationError(.commandNotFound, "the command \(quoted(program.shown)) \(problem)", remedy)
     }
-}
-
-/// `word` in single quotes if a shell would not take it as one plain word.
-func shellQuoted(_ word: String) -> String {
-    let isPlain = word.unicodeScalars.allSatisfy { scalar in
-        scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || "_-+=./:@%,*".unicodeScalars.contains(scalar)
-    }
-    if isPlain, !word.isEmpty { return word }
-    return "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
 }

@@ -9,6 +9,8 @@ import Upstream
 /// The children of the bridge's links, one `Child` each. Loop-confined.
 final class Children: UpstreamPort, ChildDelegate {
     private let command: Command
+    /// Nil when the command does not run a container.
+    private var containers: ContainerKeeper?
     private let options: ChildOptions
     private let eventLoop: any EventLoop
     private let spawner: Spawner
@@ -19,8 +21,10 @@ final class Children: UpstreamPort, ChildDelegate {
     /// Who is told; it owns this, so it is held weakly.
     weak var bridge: BridgeRuntime?
 
+    /// - Parameter instance: The name of this proxy, which its containers carry.
     init(
         command: Command,
+        instance: String,
         options: ChildOptions,
         eventLoop: any EventLoop,
         spawner: Spawner,
@@ -31,6 +35,27 @@ final class Children: UpstreamPort, ChildDelegate {
         self.eventLoop = eventLoop
         self.spawner = spawner
         self.sink = sink
+        guard let run = ContainerRun(program: command.program, arguments: command.arguments), run.isManageable else {
+            return
+        }
+        let children = NIOLoopBound(self, eventLoop: eventLoop)
+        containers = ContainerKeeper(run: run, command: command, instance: instance, spawner: spawner) { event in
+            eventLoop.execute { children.value.keeperReported(event) }
+        }
+    }
+
+    /// What the engine is known to do and to have; nil without containers.
+    var engine: Readings.Engine? {
+        containers.map { Readings.Engine(isUp: $0.isEngineUp ?? true, orphans: $0.orphans) }
+    }
+
+    private func keeperReported(_ event: Event) {
+        switch event {
+        case .imagePulling(let link, _, let image): bridge?.upstreamIsPulling(link: link, image: image)
+        case .imagePulled(let link, _, _, _, _): bridge?.upstreamIsPulling(link: link, image: nil)
+        default: break
+        }
+        sink.emit(event)
     }
 
     // MARK: What the bridge wants
@@ -39,6 +64,7 @@ final class Children: UpstreamPort, ChildDelegate {
         let child = Child(
             link: link,
             command: command,
+            containers: containers,
             options: options,
             eventLoop: eventLoop,
             spawner: spawner,

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Wording
+
 /// A word of the child's command.
 struct CommandWord: Equatable {
     /// What the child gets.
@@ -12,9 +14,11 @@ struct CommandWord: Equatable {
 ///
 /// A unit file hands `${CMD}` and `${ARGS}` over as one word each, so a word that equals the variable `CMD` or `ARGS`
 /// is split into the words a shell would see. Then `${NAME}` is replaced in every word, whatever quotes stood around
-/// it, by the variable of the environment or else of the env file; `$${` stands for `${`.
+/// it, by the variable of the environment, or else by the credential of that name, or else by the variable of the env
+/// file; `$${` stands for `${`.
 struct CommandExpansion {
     var environment: [String: String]
+    /// The variables of the env file, with the credentials of the unit before them.
     var envFile: [String: String]
     /// For error messages; nil when there is no such file.
     var envFilePath: String?
@@ -83,47 +87,5 @@ extension CommandWord {
     fileprivate mutating func append(_ text: String) {
         self.text += text
         shown += text
-    }
-}
-
-/// The words of `text` as a POSIX shell splits them: white space between words, single quotes, double quotes and
-/// backslashes, but no expansion of any kind. Nil if a quote has no end.
-func splitWords(_ text: String) -> [String]? {
-    var words: [String] = []
-    var word: String?
-    var quote: Unicode.Scalar?
-    var rest = text.unicodeScalars[...]
-    while let scalar = rest.popFirst() {
-        if let open = quote {
-            if scalar == open {
-                quote = nil
-            } else if scalar == "\\", open == "\"", let next = rest.first, "\"\\$`\n".unicodeScalars.contains(next) {
-                rest.removeFirst()
-                if next != "\n" { word.append(next) }
-            } else {
-                word.append(scalar)
-            }
-        } else if scalar == "'" || scalar == "\"" {
-            quote = scalar
-            word = word ?? ""
-        } else if scalar == "\\", let next = rest.popFirst() {
-            if next != "\n" { word.append(next) }
-        } else if [" ", "\t", "\n", "\r"].contains(scalar) {
-            if let finished = word { words.append(finished) }
-            word = nil
-        } else {
-            word.append(scalar)
-        }
-    }
-    if let word { words.append(word) }
-    return quote == nil ? words : nil
-}
-
-extension String? {
-    fileprivate mutating func append(_ scalar: Unicode.Scalar) {
-        var text = self ?? ""
-        self = nil
-        text.unicodeScalars.append(scalar)
-        self = text
     }
 }

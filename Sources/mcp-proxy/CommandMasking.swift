@@ -56,7 +56,8 @@ private func maskURL(_ word: String) -> String {
 
 private func isShortFlag(_ word: String) -> Bool { word.hasPrefix("-") && !word.hasPrefix("--") }
 
-private func soundsSecret(_ name: some StringProtocol) -> Bool {
+/// Whether the name of an option, a header or a variable says that its value is a secret.
+func soundsSecret(_ name: some StringProtocol) -> Bool {
     let plain = name.lowercased().filter { $0.isLetter }
     return ["token", "secret", "password", "passwd", "passphrase", "apikey", "credential", "authorization"]
         .contains { plain.contains($0) } || ["key", "auth", "pass", "pwd", "pat"].contains { plain.hasSuffix($0) }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Wording
+import YAML
+
 /// What a configuration file says.
 struct ConfigFile: Equatable {
     var settings: [Option.Key: RawSetting] = [:]

@@ -44,14 +44,3 @@ struct ConfigurationError: Error, Equatable {
     /// The line for stderr, without its line break.
     var line: String { "\(Product.name): \(problem); \(remedy)" }
 }
-
-/// `text` between single quotes, shortened and with control characters replaced, so that it fits one line.
-func quoted(_ text: some StringProtocol) -> String {
-    let limit = 60
-    var shown = ""
-    for (index, scalar) in text.unicodeScalars.enumerated() {
-        guard index < limit else { return "'\(shown)...'" }
-        shown.unicodeScalars.append(scalar.properties.generalCategory == .control ? "?" : scalar)
-    }
-    return "'\(shown)'"
-}

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Wording
+
 /// The variables of an env file, and the lines that could not be used.
 struct EnvFile: Equatable {
     var variables: [String: String] = [:]
@@ -123,16 +125,6 @@ private struct EnvFileReader {
 
     private func isLineEnd(_ scalar: Unicode.Scalar) -> Bool { scalar == "\n" || scalar == "\r" }
 }
-
-/// Letters, digits and underscores, no digit first.
-func isVariableName(_ text: some StringProtocol) -> Bool {
-    guard let first = text.utf8.first, !isDigit(first) else { return false }
-    return text.utf8.allSatisfy { isDigit($0) || isLetter($0) || $0 == UInt8(ascii: "_") }
-}
-
-private func isDigit(_ byte: UInt8) -> Bool { UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte }
-
-private func isLetter(_ byte: UInt8) -> Bool { UInt8(ascii: "a")...UInt8(ascii: "z") ~= (byte | 0x20) }
 
 /// `text` without white space at its ends.
 func trimmed(_ text: some StringProtocol) -> String {

@@ -11,6 +11,7 @@ enum Help {
         var text = """
             Usage: \(Product.name) [options] -- COMMAND [ARGUMENT...]
                    \(Product.name) [options] COMMAND [ARGUMENT...]
+                   \(Product.name) fleet check|render|diff|status|update   all servers of a machine: see fleet --help
 
             Puts one stdio MCP server, the child, behind HTTP.
 

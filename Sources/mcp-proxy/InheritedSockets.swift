@@ -3,6 +3,7 @@
 import Gateway
 import Glibc
 import Journal
+import Wording
 
 /// Listening sockets that systemd opened for the proxy (socket activation, sd_listen_fds(3)): `mcp` for clients and
 /// `admin` for metrics and health, by `FileDescriptorName=`. They take the place of the addresses in the configuration.

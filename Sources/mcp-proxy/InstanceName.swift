@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Upstream
+
 /// The name of an instance that was given none.
 struct InstanceName: Equatable {
     var name: String
@@ -68,55 +70,16 @@ private func unescaped(_ text: Substring) -> String {
 /// `ghcr.io:443/org/time:1.2@sha256:…` → `time`, for `docker run …`, `podman run …` and the same with
 /// `container run`; nil for any other command.
 func containerImage(in command: [String]) -> String? {
-    guard let program = command.first, ["docker", "podman", "nerdctl"].contains(baseName(program)) else { return nil }
-    var words = skipFlags(command.dropFirst(), ContainerFlags.globalBooleans, ContainerFlags.globalBooleanLetters)
-    if words.first == "container" { words.removeFirst() }
-    guard words.popFirst() == "run" else { return nil }
-    words = skipFlags(words, ContainerFlags.runBooleans, ContainerFlags.runBooleanLetters)
-    guard let image = words.first else { return nil }
-    let name = baseName(image).prefix { $0 != ":" && $0 != "@" }
+    guard let program = command.first,
+        let run = ContainerRun(program: program, arguments: Array(command.dropFirst()))
+    else { return nil }
+    let name = baseName(run.image).prefix { $0 != ":" && $0 != "@" }
     return isMasked(name) ? nil : String(name)
 }
 
 /// Whether nothing can be read off a word: it is empty, masked, or a variable that the shell is to fill in.
 private func isMasked(_ word: some StringProtocol) -> Bool {
     word.isEmpty || word.contains("*") || word.contains("$")
-}
-
-/// `words` from the first that is neither a flag nor the value of one. Every flag takes a value that is not named
-/// as one that does not: the flags without a value are the few.
-private func skipFlags(_ words: ArraySlice<String>, _ booleans: Set<String>, _ letters: Set<Character>) -> ArraySlice<
-    String
-> {
-    var words = words
-    while let word = words.first, word.hasPrefix("-"), word != "-" {
-        words.removeFirst()
-        if word == "--" { break }
-        if word.hasPrefix("--") {
-            if !word.contains("="), !booleans.contains(String(word.dropFirst(2))) { words = words.dropFirst() }
-        } else if let letter = word.dropFirst().firstIndex(where: { !letters.contains($0) }),
-            word.index(after: letter) == word.endIndex
-        {
-            // The last letter of -ie takes a value; in -eKEY=VALUE the value is there already.
-            words = words.dropFirst()
-        }
-    }
-    return words
-}
-
-/// The flags without a value, of Docker and Podman together.
-private enum ContainerFlags {
-    static let globalBooleans: Set<String> = [
-        "debug", "help", "remote", "syslog", "tls", "tlsverify", "transient-store", "version",
-    ]
-    static let globalBooleanLetters: Set<Character> = ["D", "r", "v"]
-    static let runBooleans: Set<String> = [
-        "detach", "disable-content-trust", "env-host", "help", "http-proxy", "init", "interactive", "no-healthcheck",
-        "no-hostname", "no-hosts", "oom-kill-disable", "passwd", "privileged", "publish-all", "quiet", "read-only",
-        "read-only-tmpfs", "replace", "rm", "rmi", "rootfs", "sig-proxy", "tls-verify", "tty", "unsetenv-all",
-        "use-api-socket",
-    ]
-    static let runBooleanLetters: Set<Character> = ["d", "i", "t", "P", "q"]
 }
 
 /// The part of a path after its last slash.

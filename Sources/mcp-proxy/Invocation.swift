@@ -7,6 +7,7 @@ enum Invocation {
     case serve(Resolution)
     /// The embedded MCP server, on stdin and stdout.
     case demoServer
+    case fleet(FleetCommand)
 
     /// Reads the command line. Warnings go to `warn`, one line each.
     static func interpret(
@@ -14,6 +15,10 @@ enum Invocation {
         warn: @escaping (String) -> Void
     ) throws(ConfigurationError) -> Invocation {
         if surroundings.arguments.first == "demo-server" { return .demoServer }
+        if surroundings.arguments.first == "fleet" {
+            return try FleetCommand.parse(surroundings.arguments.dropFirst()).map { .fleet($0) }
+                ?? .print(FleetCommand.help)
+        }
         let arguments = try ArgumentParser.parse(surroundings.arguments)
         switch arguments.actions.first {
         case .help: return .print(Help.text)
@@ -36,6 +41,7 @@ func run(_ surroundings: Surroundings) async -> Int32 {
             write(text, to: 1)
             return ExitStatus.ok.rawValue
         case .demoServer: return DemoServer.run()
+        case .fleet(let command): return await command.run(surroundings)
         case .serve(let resolution): return await serve(resolution, surroundings)
         }
     } catch {

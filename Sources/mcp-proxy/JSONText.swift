@@ -2,6 +2,7 @@
 
 import JSONRPC
 import NIOCore
+import YAML
 
 /// `text` without the white space between its tokens if it is a JSON object, else nil.
 func jsonObject(_ text: String) -> String? {

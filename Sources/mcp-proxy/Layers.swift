@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Wording
+
 /// Where a value comes from.
 enum Origin: Sendable, Equatable, CustomStringConvertible {
     case `default`

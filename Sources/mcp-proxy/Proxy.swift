@@ -32,6 +32,7 @@ final class Proxy {
         self.sink = sink
         self.children = Children(
             command: configuration.child,
+            instance: configuration.name,
             options: configuration.childOptions,
             eventLoop: eventLoop,
             spawner: spawner,
@@ -60,6 +61,7 @@ final class Proxy {
         var readings = bridge.readings
         readings.connections = gateway.connectionCount
         readings.stdinBuffered = children.stdinBufferedBytes
+        readings.engine = children.engine
         return readings
     }
 
@@ -95,6 +97,9 @@ final class Proxy {
             sink.emit(.configInvalid(problem: "\(error.problem); \(error.remedy)"))
         }
     }
+
+    /// Has the child replaced by a new one of the same command, without losing a call.
+    func replaceChild() { bridge.replace() }
 
     /// Takes nothing new, lets what is under way finish for as long as `--graceful-shutdown-timeout` allows, ends
     /// streams and children, and closes. The future is done when no child is left.

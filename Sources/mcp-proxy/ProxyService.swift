@@ -22,6 +22,7 @@ struct ProxyService: Service {
     func run() async throws {
         // Before anybody is told that the proxy runs: from then on a reload may be asked for.
         let hangups = await UnixSignalsSequence(trapping: .sighup)
+        let replacements = await UnixSignalsSequence(trapping: .sigusr2)
         let proxy = try await eventLoop.submit {
             NIOLoopBound(
                 Proxy(
@@ -36,7 +37,7 @@ struct ProxyService: Service {
         }.get()
         try await eventLoop.flatSubmit { proxy.value.start() }.get()
         do {
-            try await reload(on: hangups, proxy)
+            try await serve(hangups, replacements, proxy)
         } catch {
             try await eventLoop.submit { proxy.value.abandon() }.get()
             throw error
@@ -44,13 +45,20 @@ struct ProxyService: Service {
         try await eventLoop.flatSubmit { proxy.value.stop() }.get()
     }
 
-    /// Reads the configuration again after a SIGHUP, and returns at the graceful shutdown. Signals that come while one is
-    /// being carried out are one more.
-    private func reload(on hangups: UnixSignalsSequence, _ proxy: NIOLoopBound<Proxy>) async throws {
+    /// Reads the configuration again after a SIGHUP, has the child replaced after a SIGUSR2, and returns at the graceful
+    /// shutdown. Signals that come while a reload is being carried out are one more.
+    private func serve(
+        _ hangups: UnixSignalsSequence,
+        _ replacements: UnixSignalsSequence,
+        _ proxy: NIOLoopBound<Proxy>
+    ) async throws {
         let (wishes, wish) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         await cancelWhenGracefulShutdown {
             await withDiscardingTaskGroup { group in
                 group.addTask { for await _ in hangups { wish.yield() } }
+                group.addTask {
+                    for await _ in replacements { eventLoop.execute { proxy.value.replaceChild() } }
+                }
                 var current = resolution
                 for await _ in wishes { current = await reload(current, proxy) }
             }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Wording
+
 /// The configuration together with where everything in it comes from.
 struct Resolution {
     var configuration: Configuration
@@ -34,7 +36,7 @@ struct Resolver {
         }
         let (envFile, envFilePath) = try envFile(settings[.envFile])
         let command = try ChildCommandMaker(surroundings: surroundings, reader: reader)
-            .make(words, envFile: envFile, envFilePath: envFilePath)
+            .make(words, envFile: envFile, credentials: credentials(), envFilePath: envFilePath)
 
         let (name, nameOrigin) = name(settings[.name], command)
         return Resolution(
@@ -81,6 +83,22 @@ struct Resolver {
                 "close the quote"
             )
         }
+    }
+
+    /// What the unit gave the proxy with `LoadCredential=`, as far as it is called like a variable.
+    private func credentials() -> [String: String] {
+        guard let directory = surroundings.environment["CREDENTIALS_DIRECTORY"] else { return [:] }
+        var credentials: [String: String] = [:]
+        for name in surroundings.list(directory) where isVariableName(name) {
+            do throws(FileError) {
+                let text = try surroundings.read("\(directory)/\(name)")
+                // Editors end a file with a line break, and no secret begins or ends with one.
+                credentials[name] = trimmed(text)
+            } catch {
+                warn("the credential \(name) \(error.reason) and is ignored")
+            }
+        }
+        return credentials
     }
 
     private func read(_ path: String, _ what: String, remedy: String) throws(ConfigurationError) -> String {

@@ -13,12 +13,13 @@ import Tracing
 import UnixSignals
 import Upstream
 
-/// Runs the proxy until SIGTERM or SIGINT. Returns the status to exit with.
+/// Runs the proxy until SIGTERM or SIGINT. SIGHUP reloads, SIGUSR2 replaces the child. Returns the status to exit with.
 ///
 /// - Parameter surroundings: Read again on SIGHUP.
 func serve(_ resolution: Resolution, _ surroundings: Surroundings) async -> Int32 {
-    // Until the proxy takes it as the wish to reload, the signal must not end the process.
+    // Until the proxy takes them as wishes, the signals must not end the process.
     signal(SIGHUP, SIG_IGN)
+    signal(SIGUSR2, SIG_IGN)
     let warn = { (line: String) in write("\(Product.name): \(line)\n", to: 2) }
     let configuration = resolution.configuration
     if let warning = raiseFileDescriptorLimit(for: configuration) { warn(warning) }

@@ -15,6 +15,8 @@ struct Surroundings: Sendable {
     var instanceID: String
     /// The text of a small file.
     var read: @Sendable (_ path: String) throws(FileError) -> String
+    /// The names of what lies in a directory, in no order; none if it cannot be read.
+    var list: @Sendable (_ directory: String) -> [String]
     /// What a path leads to, following links.
     var kind: @Sendable (_ path: String) -> FileKind
 
@@ -27,6 +29,7 @@ struct Surroundings: Sendable {
             processID: String(getpid()),
             instanceID: environment["INVOCATION_ID"] ?? randomID(),
             read: readFile,
+            list: listDirectory,
             kind: fileKind
         )
     }
@@ -77,7 +80,7 @@ private func processEnvironment() -> [String: String] {
 /// Configuration files are small; something larger is the wrong file, or a device.
 private let largestFile = 1 << 20
 
-@Sendable private func readFile(_ path: String) throws(FileError) -> String {
+@Sendable func readFile(_ path: String) throws(FileError) -> String {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
         throw errno == ENOENT || errno == ENOTDIR ? .missing : .unreadable(systemError())
@@ -97,6 +100,19 @@ private let largestFile = 1 << 20
     return text
 }
 
+@Sendable private func listDirectory(_ path: String) -> [String] {
+    guard let directory = opendir(path) else { return [] }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+            pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
+        names.append(name)
+    }
+    return names
+}
+
 @Sendable private func fileKind(_ path: String) -> FileKind {
     var status = stat()
     guard stat(path, &status) == 0 else { return .missing }
@@ -104,7 +120,7 @@ private let largestFile = 1 << 20
     return status.st_mode & S_IFMT == S_IFREG && access(path, X_OK) == 0 ? .executable : .other
 }
 
-private func systemError() -> String { String(cString: strerror(errno)) }
+func systemError() -> String { String(cString: strerror(errno)) }
 
 /// Writes all of `text` to a descriptor. A reader that went away is no concern of the writer, and one that does not read
 /// is given half a second.

@@ -223,6 +223,11 @@ final class World {
         settle()
     }
 
+    func replace() {
+        bridge.replace(now: now)
+        settle()
+    }
+
     func drain() {
         bridge.drain(now: now)
         settle()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Testing
+import Wording
 
 @testable import mcp_proxy
 
@@ -37,8 +38,9 @@ import Testing
         )
         #expect(configuration.command.program == "docker")
         #expect(configuration.command.executable == "/usr/bin/docker")
-        #expect(configuration.command.arguments == ["run", "-i", "--rm", "-e", "GREETING=a 'b  c", "mcp/time"])
-        #expect(configuration.command.shown == "docker run -i --rm -e GREETING=*** mcp/time")
+        #expect(configuration.command.arguments == ["run", "-i", "--rm", "-e", "GREETING", "mcp/time"])
+        #expect(configuration.command.environment["GREETING"] == "a 'b  c")
+        #expect(configuration.command.shown == "docker run -i --rm -e GREETING mcp/time")
         #expect(configuration.name == "time")
     }
 
@@ -65,6 +67,38 @@ import Testing
         #expect(command.arguments == ["1", "x3y1", "${A}", "$A", "${A:-x}", "${}", "${A", "$$"])
         #expect(command.environment["A"] == "1")
         #expect(command.environment["B"] == "3")
+    }
+
+    @Test(arguments: [
+        (["-e", "A=${S}"], ["-e", "A"], "geheim"), (["--env", "A=${S}"], ["--env", "A"], "geheim"),
+        (["--env=A=${S}"], ["--env=A"], "geheim"), (["-eA=${S}"], ["-eA"], "geheim"),
+        (["-ite", "A=x${S}y"], ["-ite", "A"], "xgeheimy"),
+        (["-v=/a:/b", "-e", "A=${S}"], ["-v=/a:/b", "-e", "A"], "geheim"),
+        (["-e", "A=1"], ["-e", "A=1"], nil), (["-e", "A"], ["-e", "A"], nil),
+        (["-e", "TOKEN=ghp"], ["-e", "TOKEN"], nil),
+        // The client itself goes by these.
+        (["-e", "HTTPS_PROXY=${S}"], ["-e", "HTTPS_PROXY=geheim"], nil),
+    ])
+    func secretsAreHandedToContainersByName(flags: [String], passed: [String], value: String?) throws {
+        let words = ["docker", "run", "-i"] + flags + ["mcp/time", "-e", "B=${S}"]
+        let command = try configuration(words, environment: ["S": "geheim"]).command
+        #expect(command.arguments == ["run", "-i"] + passed + ["mcp/time", "-e", "B=geheim"])
+        #expect(command.environment["A"] == value)
+    }
+
+    @Test(arguments: [[], ["-e"], ["-e", "A=${S}"], ["-e", "A=${S}", "--new-flag", "mcp/time"]])
+    func aContainerWithoutAnImage(words: [String]) throws {
+        let command = try configuration(["docker", "run"] + words, environment: ["S": "geheim"]).command
+        #expect(!command.arguments.contains { $0.contains("geheim") })
+    }
+
+    @Test func credentialsGoBeforeTheEnvFile() throws {
+        let files = ["/c/A": "1\n", "/c/B": "2", "/c/not-a-name": "x", "/opt/mcp/.env": "B=3\nC=4\n"]
+        let environment = ["CREDENTIALS_DIRECTORY": "/c", "A": "0"]
+        let command = try configuration(["server", "${A}${B}${C}"], environment: environment, files: files).command
+        #expect(command.arguments == ["024"])
+        #expect(command.environment["B"] == "2")
+        #expect(command.environment["not-a-name"] == nil)
     }
 
     @Test func aValueIsNotExpandedAgain() throws {

@@ -25,6 +25,9 @@ func surroundings(
             guard let text = files[path] else { throw .missing }
             return text
         },
+        list: { directory in
+            files.keys.filter { $0.hasPrefix("\(directory)/") }.map { String($0.dropFirst(directory.count + 1)) }
+        },
         kind: { kinds[$0] ?? .missing }
     )
 }

@@ -27,6 +27,11 @@ KINDS = {kind["name"]: kind for kind in CATALOGUE["events"]}
 CATALOG = ROOT / "deploy/journald/mcp-proxy.catalog"
 # Made by the log itself: they tell of other entries, and are no events.
 OF_THE_LOG = ("requests.summary", "telemetry.dropped")
+# Those that have a test of their own: there is no container in most.
+OF_CONTAINERS = {
+    "container.leftovers_removed", "container.started", "engine.reachable", "engine.unreachable", "image.pull_failed",
+    "image.pulled", "image.pulling", "upstream.engine_failed", "upstream.replaced", "upstream.replacement_failed",
+}  # fmt: skip
 # So much that nothing is left out.
 NO_LIMIT = ("--journal-rate", "1000000", "--journal-burst", "1000000")
 

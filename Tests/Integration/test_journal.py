@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from journal import CATALOG, CATALOGUE, KINDS, NO_LIMIT, OF_THE_LOG, journal, journaled, journals  # noqa: F401
+from journal import CATALOG, CATALOGUE, KINDS, NO_LIMIT, OF_CONTAINERS, OF_THE_LOG, journal, journaled, journals  # noqa: F401
 from journal import numbers, of_kind, own_fields, problems
 from load import Load
 from mcp_http import initialize, request, text, tool
@@ -248,7 +248,7 @@ def test_a_full_run(journal, journaled, tmp_path, subtests):
     kinds = {entry["MCP_EVENT"] for entry in entries}
 
     with subtests.test("every kind of event is among them, but for those of a log that loses or leaves out"):
-        assert KINDS.keys() - kinds == set(OF_THE_LOG)
+        assert KINDS.keys() - kinds == set(OF_THE_LOG) | OF_CONTAINERS
     with subtests.test("every entry is as the catalogue declares it"):
         wrong = {f"{entry['MCP_EVENT']}: {problem}" for entry in entries for problem in problems(entry)}
         assert wrong == set()

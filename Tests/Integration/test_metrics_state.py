@@ -12,7 +12,7 @@ from processes import eventually
 from proxy_process import run
 from scrape import OPENMETRICS, scrape
 
-STATES = ("crash_loop", "ready", "restarting", "starting", "stopping")
+STATES = ("crash_loop", "pulling", "ready", "restarting", "starting", "stopping")
 
 
 def now(running):
@@ -217,8 +217,8 @@ def test_a_server_that_does_not_read(proxy):
     eventually(lambda: now(running).value("mcp_proxy_upstream_stdin_buffered_bytes") > 0, what="bytes that wait")
     eventually(lambda: now(running).value("mcp_proxy_queue_length") > 0, what="calls that wait")
     name = "mcp_proxy_upstream_stdin_blocked_seconds_total"
-    first = eventually(lambda: (v := now(running).value(name)) > blocked and v, what="blocked time")
     started = time.monotonic()
+    first = eventually(lambda: (v := now(running).value(name)) > blocked and v, what="blocked time")
     second = eventually(lambda: (v := now(running).value(name)) > first + 0.3 and v, what="more of it")
     assert second - first <= time.monotonic() - started + 0.1, "not faster than the clock"
     # After a new process has taken over, the time stands still.

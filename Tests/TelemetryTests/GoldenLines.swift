@@ -12,6 +12,19 @@ let goldenText = #"""
     warn   proxy.stopped  stopped before every call was answered
     debug  upstream.starting  server 2: starting "docker" with 4 arguments
     info   upstream.started  process 4711 started
+    notice image.pulling  pulling the image "mcp/time"
+    notice image.pulled  pulled the image "mcp/time" in 12.4 s
+    error  image.pull_failed  the image "mcp/tiem" could not be pulled after 700 ms: the image 'mcp/tiem' was not found: correct its name and tag
+    info   container.started  container mcp-time-3f2a9c1b-0-1 of the image "mcp/time" (0123456789ab)
+    info   container.started  server 2: container mine of the image "mcp/time:1"
+    notice container.leftovers_removed  removed 1 container that a killed proxy left behind
+    warn   container.leftovers_removed  removed 2 containers that a killed proxy left behind, 1 could not be removed
+    warn   container.leftovers_removed  1 container could not be removed and will be tried again
+    error  engine.unreachable  the container engine does not answer: the engine of docker can't be reached: start it
+    notice engine.reachable  the container engine answers again
+    error  upstream.engine_failed  the container engine failed after 12.4 s (the engine of docker can't be reached: start it), 2 calls in flight failed, restarting at once (attempt 1)
+    notice upstream.replaced  server 1: took over from its predecessor, which has 2 calls left to answer
+    error  upstream.replacement_failed  server 1: could not take over, the one before goes on: the MCP server exited with status 3
     notice upstream.ready  "mcp-time" 1.2.0 is ready after 2.3 s, it speaks 2025-06-18
     error  upstream.crashed  exit status 3 after 12.4 s, 2 calls in flight failed, restarting at once (attempt 1); stderr: "Traceback:\n  boom 'now'"
     error  upstream.crashed  server 2: killed by SIGKILL after 12.4 s, restarting at once (attempt 1)
@@ -81,6 +94,19 @@ let goldenJSON = #"""
     "level":"warn","event":"proxy.stopped","message":"stopped before every call was answered","drained":false}
     "level":"debug","event":"upstream.starting","message":"server 2: starting \"docker\" with 4 arguments","link":2,"generation":1,"program":"docker","argument_count":4}
     "level":"info","event":"upstream.started","message":"process 4711 started","link":0,"generation":1,"pid":4711}
+    "level":"notice","event":"image.pulling","message":"pulling the image \"mcp/time\"","link":0,"generation":1,"image":"mcp/time"}
+    "level":"notice","event":"image.pulled","message":"pulled the image \"mcp/time\" in 12.4 s","link":0,"generation":1,"image":"mcp/time","duration_ms":12400}
+    "level":"error","event":"image.pull_failed","message":"the image \"mcp/tiem\" could not be pulled after 700 ms: the image 'mcp/tiem' was not found: correct its name and tag","link":0,"generation":1,"image":"mcp/tiem","duration_ms":700,"problem":"the image 'mcp/tiem' was not found: correct its name and tag"}
+    "level":"info","event":"container.started","message":"container mcp-time-3f2a9c1b-0-1 of the image \"mcp/time\" (0123456789ab)","link":0,"generation":1,"container":"mcp-time-3f2a9c1b-0-1","image":"mcp/time","image_id":"sha256:0123456789abcdef0123456789abcdef","image_digest":"sha256:fedcba9876543210fedcba9876543210"}
+    "level":"info","event":"container.started","message":"server 2: container mine of the image \"mcp/time:1\"","link":2,"generation":1,"container":"mine","image":"mcp/time:1"}
+    "level":"notice","event":"container.leftovers_removed","message":"removed 1 container that a killed proxy left behind","count":1,"left":0}
+    "level":"warn","event":"container.leftovers_removed","message":"removed 2 containers that a killed proxy left behind, 1 could not be removed","count":2,"left":1}
+    "level":"warn","event":"container.leftovers_removed","message":"1 container could not be removed and will be tried again","count":0,"left":1}
+    "level":"error","event":"engine.unreachable","message":"the container engine does not answer: the engine of docker can't be reached: start it","problem":"the engine of docker can't be reached: start it"}
+    "level":"notice","event":"engine.reachable","message":"the container engine answers again"}
+    "level":"error","event":"upstream.engine_failed","message":"the container engine failed after 12.4 s (the engine of docker can't be reached: start it), 2 calls in flight failed, restarting at once (attempt 1)","link":0,"generation":4,"reason":"engine","status":125,"detail":"the engine of docker can't be reached: start it","uptime_ms":12420,"was_ready":false,"plan":"restart","delay_ms":0,"attempt":1,"in_flight":2}
+    "level":"notice","event":"upstream.replaced","message":"server 1: took over from its predecessor, which has 2 calls left to answer","link":1,"predecessor":0,"in_flight":2}
+    "level":"error","event":"upstream.replacement_failed","message":"server 1: could not take over, the one before goes on: the MCP server exited with status 3","link":1,"problem":"the MCP server exited with status 3"}
     "level":"notice","event":"upstream.ready","message":"\"mcp-time\" 1.2.0 is ready after 2.3 s, it speaks 2025-06-18","link":0,"generation":1,"server_name":"mcp-time","server_version":"1.2.0","revision":"2025-06-18","start_ms":2340}
     "level":"error","event":"upstream.crashed","message":"exit status 3 after 12.4 s, 2 calls in flight failed, restarting at once (attempt 1); stderr: \"Traceback:\\n  boom 'now'\"","link":0,"generation":4,"reason":"exit","status":3,"uptime_ms":12420,"was_ready":false,"stderr_tail":"Traceback:\\n  boom \"now\"\\n","plan":"restart","delay_ms":0,"attempt":1,"in_flight":2}
     "level":"error","event":"upstream.crashed","message":"server 2: killed by SIGKILL after 12.4 s, restarting at once (attempt 1)","link":2,"generation":4,"reason":"signal","signal":9,"uptime_ms":12420,"was_ready":false,"plan":"restart","delay_ms":0,"attempt":1,"in_flight":0}

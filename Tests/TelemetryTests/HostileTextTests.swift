@@ -30,6 +30,13 @@ private func events(saying text: String) -> [Event] {
                 startDuration: .zero
             )
         ),
+        .imagePulling(link: 0, generation: 0, image: text),
+        .imagePulled(link: 0, generation: 0, image: text, duration: .zero, problem: text),
+        .containerStarted(
+            .init(link: 0, generation: 0, container: text, image: text, imageID: text, digest: text)
+        ),
+        .engineChanged(isUp: false, problem: text),
+        .replacementFailed(link: 0, problem: text),
         crashed(detail: text, stderrTail: text),
         crashed(.spawnFailed, detail: text, stderrTail: text),
         .upstreamStderr(link: 0, line: text, truncated: false),

@@ -66,6 +66,7 @@ struct Page {
         readings.stdinBlocked = .milliseconds(1)
         readings.stdinBuffered = 1
         readings.connections = 1
+        readings.engine = Readings.Engine(isUp: true, orphans: 1)
         var limits = ConfiguredLimits()
         limits.maxInFlight = 1
         limits.queue = 1

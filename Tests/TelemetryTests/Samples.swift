@@ -89,6 +89,36 @@ let samples: [Event] = [
     .proxyStopped(drained: false),
     .upstreamStarting(link: 2, generation: 1, program: "docker", argumentCount: 4),
     .upstreamStarted(link: 0, generation: 1, pid: 4711),
+    .imagePulling(link: 0, generation: 1, image: "mcp/time"),
+    .imagePulled(link: 0, generation: 1, image: "mcp/time", duration: .milliseconds(12_400), problem: nil),
+    .imagePulled(
+        link: 0,
+        generation: 1,
+        image: "mcp/tiem",
+        duration: .milliseconds(700),
+        problem: "the image 'mcp/tiem' was not found: correct its name and tag"
+    ),
+    .containerStarted(
+        .init(
+            link: 0,
+            generation: 1,
+            container: "mcp-time-3f2a9c1b-0-1",
+            image: "mcp/time",
+            imageID: "sha256:0123456789abcdef0123456789abcdef",
+            digest: "sha256:fedcba9876543210fedcba9876543210"
+        )
+    ),
+    .containerStarted(
+        .init(link: 2, generation: 1, container: "mine", image: "mcp/time:1", imageID: "", digest: "")
+    ),
+    .containersRemoved(count: 1, left: 0),
+    .containersRemoved(count: 2, left: 1),
+    .containersRemoved(count: 0, left: 1),
+    .engineChanged(isUp: false, problem: "the engine of docker can't be reached: start it"),
+    .engineChanged(isUp: true, problem: nil),
+    crashed(.engine, status: 125, detail: "the engine of docker can't be reached: start it", stderrTail: ""),
+    .upstreamReplaced(link: 1, predecessor: 0, inFlight: 2),
+    .replacementFailed(link: 1, problem: "the MCP server exited with status 3"),
     .upstreamReady(
         .init(
             link: 0,

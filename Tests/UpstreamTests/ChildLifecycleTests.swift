@@ -214,7 +214,7 @@ func at(_ milliseconds: Int64) -> NIODeadline { .uptimeNanoseconds(1_000_000_000
     @Test func stopWhileSpawning() {
         var child = machine()
         _ = child.start()
-        #expect(child.stop(now: at(0)) == [])
+        #expect(child.stop(now: at(0)) == [.abandonSpawn(generation: 1)])
         #expect(
             child.spawned(generation: 1, pid: 42, now: at(1)) == [
                 .started(pid: 42, wanted: false), .closeStdin, .schedule(token: 1, at: at(2001)),
@@ -225,7 +225,7 @@ func at(_ milliseconds: Int64) -> NIODeadline { .uptimeNanoseconds(1_000_000_000
     @Test func killWhileSpawning() {
         var child = machine()
         _ = child.start()
-        #expect(child.kill(now: at(0)) == [])
+        #expect(child.kill(now: at(0)) == [.abandonSpawn(generation: 1)])
         #expect(
             child.spawned(generation: 1, pid: 42, now: at(1)) == [.started(pid: 42, wanted: false), .killGroup(42)]
         )

@@ -126,6 +126,8 @@ private struct World {
                 spawns += 1
                 if generation != spawns { violations.append("generation \(generation) at start \(spawns)") }
                 process = .requested
+            case .abandonSpawn(let generation):
+                if process != .requested || generation != spawns { violations.append("no start to abandon") }
             case .started(let started, _):
                 if started != pid { violations.append("started \(started)") }
             case .closeStdin:

@@ -29,6 +29,7 @@ STATES = {
     3: ("Restarting", WARN),
     4: ("Crash loop", BAD),
     5: ("Stopping", OFF),
+    6: ("Pulling image", NOTE),
 }
 # As board.RANKS has them.
 SEVERITIES = {3: ("critical", BAD), 2: ("warning", WARN), 1: ("info", NOTE), 0: ("none", "transparent")}

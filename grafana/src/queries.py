@@ -10,7 +10,7 @@ FAILED = 'outcome=~"server_error|timeout|upstream_lost|rejected"'
 ELIGIBLE = 'outcome!~"client_error|cancelled"'
 TOOL_CALL = 'mcp_method_name="tools/call"'
 # What /readyz says, in numbers: a graph can't show words.
-STATES = {"ready": 1, "starting": 2, "restarting": 3, "crash_loop": 4, "stopping": 5}
+STATES = {"ready": 1, "starting": 2, "restarting": 3, "crash_loop": 4, "stopping": 5, "pulling": 6}
 DOWN = 0
 
 

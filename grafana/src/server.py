@@ -10,6 +10,7 @@ from fleet import EXITS, REQUESTS, UNASKED, budget_colors
 from panels import STATES, WARN, now, number, steps
 from queries import ELIGIBLE, FAILED, age, increase, known, named, quantile, select, share
 from server_calls import OPERATION, blame, golden, tools
+from server_containers import containers
 from server_life import lifecycle, sessions
 from server_limits import process, saturation
 
@@ -90,6 +91,7 @@ def server():
             ("Tools", tools()),
             ("Sessions and streams", sessions()),
             ("Lifecycle of the server", lifecycle()),
+            ("Container of the server", containers()),
             ("Saturation", saturation()),
             ("Process of the proxy", process()),
         ],

@@ -11,11 +11,21 @@ package enum EventKind: String, CaseIterable, Sendable {
     case configInvalid = "config.invalid"
     case upstreamStarting = "upstream.starting"
     case upstreamStarted = "upstream.started"
+    case imagePulling = "image.pulling"
+    case imagePulled = "image.pulled"
+    case imagePullFailed = "image.pull_failed"
+    case containerStarted = "container.started"
+    case containerLeftoversRemoved = "container.leftovers_removed"
+    case engineUnreachable = "engine.unreachable"
+    case engineReachable = "engine.reachable"
+    case upstreamEngineFailed = "upstream.engine_failed"
     case upstreamReady = "upstream.ready"
     case upstreamStopped = "upstream.stopped"
     case upstreamCrashed = "upstream.crashed"
     case upstreamBackoff = "upstream.backoff"
     case upstreamStartFailed = "upstream.start_failed"
+    case upstreamReplaced = "upstream.replaced"
+    case upstreamReplacementFailed = "upstream.replacement_failed"
     case upstreamUnresponsive = "upstream.unresponsive"
     case upstreamProbed = "upstream.probed"
     case upstreamTakesTurns = "upstream.takes_turns"
@@ -63,10 +73,12 @@ package enum EventKind: String, CaseIterable, Sendable {
     package var lane: Lane {
         switch self {
         case .proxyStarted, .proxyReady, .proxyStopping, .proxyStopped, .configReloaded, .configInvalid,
-            .upstreamStarting, .upstreamStarted, .upstreamReady, .upstreamStopped, .upstreamProbed, .upstreamTakesTurns,
-            .upstreamStderr, .upstreamStderrSuppressed, .requestsSummary:
+            .upstreamStarting, .upstreamStarted, .imagePulling, .imagePulled, .containerStarted,
+            .containerLeftoversRemoved, .engineReachable, .upstreamReady, .upstreamStopped, .upstreamReplaced,
+            .upstreamProbed, .upstreamTakesTurns, .upstreamStderr, .upstreamStderrSuppressed, .requestsSummary:
             .ordinary
-        case .upstreamCrashed, .upstreamBackoff, .upstreamStartFailed, .upstreamUnresponsive, .telemetryDropped:
+        case .imagePullFailed, .engineUnreachable, .upstreamEngineFailed, .upstreamCrashed, .upstreamBackoff,
+            .upstreamStartFailed, .upstreamReplacementFailed, .upstreamUnresponsive, .telemetryDropped:
             .reserved
         case .upstreamLog, .upstreamAnswerDropped, .upstreamRequestFinished, .upstreamNotification, .clientNotification,
             .sessionOpened, .sessionClosed, .sessionExpired, .sessionMessagesDropped, .streamOpened, .streamClosed,
@@ -90,11 +102,21 @@ package enum EventKind: String, CaseIterable, Sendable {
         case .configInvalid: "59e52f9222ee456eb3fa0561d17e56fc"
         case .upstreamStarting: "de5cb0b1e18146e88b69b25cef065844"
         case .upstreamStarted: "13e0e2d6e59c4309a18fa5c61a74628b"
+        case .imagePulling: "7671cf3bb14e4e39873c035714024e42"
+        case .imagePulled: "483ec919102f4972b06ab6a17ff431cf"
+        case .imagePullFailed: "314508ee5a924f91a78bf711fb444759"
+        case .containerStarted: "a41e6253337c404db89db3163286aed5"
+        case .containerLeftoversRemoved: "ded5406b532a44ecacbd1f5035fad2fc"
+        case .engineUnreachable: "6e4bf7508f504667847fce7e735a2522"
+        case .engineReachable: "8a249546ced149ecba02e2e49944ef3c"
+        case .upstreamEngineFailed: "63845595fdac49dba4a522d78e8955b9"
         case .upstreamReady: "df1771e76fa643cfadd464cc78f151af"
         case .upstreamStopped: "b321fd2de698495883fcaeb8c69787aa"
         case .upstreamCrashed: "a32bfd816ff24539abd489686b627a36"
         case .upstreamBackoff: "31b8c7d51e7742f7835fa77fc6f0561c"
         case .upstreamStartFailed: "2954070504d04010b30e3ea59a221465"
+        case .upstreamReplaced: "a66c57db8ee249c5a05c13c0a1842ce0"
+        case .upstreamReplacementFailed: "56190393694e42579ff0a980023c43de"
         case .upstreamUnresponsive: "7ef3ffcb1d2a4340b4b63a2724c17e30"
         case .upstreamProbed: "51732924bdca4e15a0d3610d2fee918a"
         case .upstreamTakesTurns: "24a4ed68767342c683114b62b3d59fef"
@@ -168,7 +190,7 @@ package enum EventKind: String, CaseIterable, Sendable {
                 DeclaredField("changed", .text, isOptional: true),
                 DeclaredField("needs_restart", .text, isOptional: true),
             ]
-        case .configInvalid:
+        case .configInvalid, .engineUnreachable:
             [DeclaredField("problem", .text)]
         case .upstreamStarting:
             [
@@ -177,13 +199,30 @@ package enum EventKind: String, CaseIterable, Sendable {
             ]
         case .upstreamStarted:
             [DeclaredField("link", .integer), DeclaredField("generation", .integer), DeclaredField("pid", .integer)]
-        case .upstreamReady:
+        case .imagePulling:
+            [DeclaredField("link", .integer), DeclaredField("generation", .integer), DeclaredField("image", .text)]
+        case .imagePulled:
+            [
+                DeclaredField("link", .integer), DeclaredField("generation", .integer), DeclaredField("image", .text),
+                DeclaredField("duration_ms", .integer),
+            ]
+        case .imagePullFailed:
+            [
+                DeclaredField("link", .integer), DeclaredField("generation", .integer), DeclaredField("image", .text),
+                DeclaredField("duration_ms", .integer), DeclaredField("problem", .text),
+            ]
+        case .containerStarted:
             [
                 DeclaredField("link", .integer), DeclaredField("generation", .integer),
-                DeclaredField("server_name", .text), DeclaredField("server_version", .text),
-                DeclaredField("revision", .text), DeclaredField("start_ms", .integer),
+                DeclaredField("container", .text), DeclaredField("image", .text),
+                DeclaredField("image_id", .text, isOptional: true),
+                DeclaredField("image_digest", .text, isOptional: true),
             ]
-        case .upstreamStopped, .upstreamCrashed, .upstreamBackoff, .upstreamStartFailed:
+        case .containerLeftoversRemoved:
+            [DeclaredField("count", .integer), DeclaredField("left", .integer)]
+        case .engineReachable:
+            []
+        case .upstreamEngineFailed, .upstreamStopped, .upstreamCrashed, .upstreamBackoff, .upstreamStartFailed:
             [
                 DeclaredField("link", .integer), DeclaredField("generation", .integer), DeclaredField("reason", .text),
                 DeclaredField("status", .integer, isOptional: true),
@@ -193,6 +232,19 @@ package enum EventKind: String, CaseIterable, Sendable {
                 DeclaredField("delay_ms", .integer, isOptional: true),
                 DeclaredField("attempt", .integer, isOptional: true), DeclaredField("in_flight", .integer),
             ]
+        case .upstreamReady:
+            [
+                DeclaredField("link", .integer), DeclaredField("generation", .integer),
+                DeclaredField("server_name", .text), DeclaredField("server_version", .text),
+                DeclaredField("revision", .text), DeclaredField("start_ms", .integer),
+            ]
+        case .upstreamReplaced:
+            [
+                DeclaredField("link", .integer), DeclaredField("predecessor", .integer),
+                DeclaredField("in_flight", .integer),
+            ]
+        case .upstreamReplacementFailed:
+            [DeclaredField("link", .integer), DeclaredField("problem", .text)]
         case .upstreamUnresponsive:
             [DeclaredField("link", .integer), DeclaredField("silent_ms", .integer)]
         case .upstreamProbed:

@@ -386,6 +386,12 @@ extension MetricDescription {
         unit: "seconds",
         help: "How long the supervisor waits before the next start; 0 while a process runs."
     )
+    static let upstreamReplacements = MetricDescription(
+        name: "mcp_proxy_upstream_replacements_total",
+        kind: .counter,
+        help: "Replacements of a running MCP server by a new one (SIGUSR2), by outcome.",
+        labels: [.init(name: "outcome", values: Vocabulary.success)]
+    )
     static let upstreamUnresponsive = MetricDescription(
         name: "mcp_proxy_upstream_unresponsive_total",
         kind: .counter,
@@ -441,6 +447,47 @@ extension MetricDescription {
         kind: .gauge,
         unit: "bytes",
         help: "Bytes that wait for servers to read their stdin, beyond what the pipe holds."
+    )
+    static let containerInfo = MetricDescription(
+        name: "mcp_proxy_container_info",
+        kind: .info,
+        help: "The image of the newest container: as the command names it, and what that meant when it was started.",
+        labels: [
+            .init(name: "image", values: nil),
+            .init(name: "image_id", values: nil),
+            .init(name: "image_digest", values: nil),
+        ]
+    )
+    static let engineUp = MetricDescription(
+        name: "mcp_proxy_engine_up",
+        kind: .gauge,
+        help: "1 when the container engine answered the last question, 0 when it did not or refused the connection.",
+        startsEmpty: true
+    )
+    static let orphanContainers = MetricDescription(
+        name: "mcp_proxy_orphan_containers",
+        kind: .gauge,
+        help: "Containers of this proxy that should be gone and could not be removed yet.",
+        startsEmpty: true
+    )
+    static let containersRemoved = MetricDescription(
+        name: "mcp_proxy_containers_removed_total",
+        kind: .counter,
+        help: "Containers removed at the start because a killed proxy had left them behind."
+    )
+    static let imagePulls = MetricDescription(
+        name: "mcp_proxy_image_pulls_total",
+        kind: .counter,
+        help: "Pulls of the image before a start, by outcome.",
+        labels: [.init(name: "outcome", values: Vocabulary.success)]
+    )
+    static let imagePullDuration = MetricDescription(
+        name: "mcp_proxy_image_pull_duration_seconds",
+        kind: .histogram,
+        unit: "seconds",
+        help: "Time that successful pulls took.",
+        buckets: Buckets.pull,
+        scale: .nanoseconds
     )
     static let events = MetricDescription(
         name: "mcp_proxy_events_total",
@@ -637,9 +684,10 @@ extension MetricDescription {
         sessionsClosed, sessionDuration, oldestUnanswered, streams, streamsOpened, streamsClosed, streamDuration,
         streamEvents, streamResumes, upstreamInfo, upstreamUp, upstreamDesired, upstreamState, upstreamProcesses,
         upstreamStarts, upstreamStartFailures, upstreamExits, upstreamLastExitCode, upstreamLastExit, upstreamStartTime,
-        upstreamStartDuration, upstreamBackoff, upstreamUnresponsive, upstreamProbeSuccess, upstreamProbeDuration,
-        upstreamTakesTurns, upstreamStderrLines, upstreamStderrBytes, upstreamStderrDropped, upstreamLogMessages,
-        upstreamStdinBlocked, upstreamStdinBuffered, events, journalUp, journalEvents, journalDropped,
+        upstreamStartDuration, upstreamBackoff, upstreamReplacements, upstreamUnresponsive, upstreamProbeSuccess,
+        upstreamProbeDuration, upstreamTakesTurns, upstreamStderrLines, upstreamStderrBytes, upstreamStderrDropped,
+        upstreamLogMessages, upstreamStdinBlocked, upstreamStdinBuffered, containerInfo, engineUp, orphanContainers,
+        containersRemoved, imagePulls, imagePullDuration, events, journalUp, journalEvents, journalDropped,
         journalSuppressed, journalQueue, journalSendDuration, logLinesDropped, spansExported, spansDropped, spanQueue,
         exportFailures, metricSeries, labelOverflow, scrapes, scrapeDuration, scrapeSize, eventLoopTick,
         reloadSuccessful, reloadTimestamp, buildInfo, instanceInfo, processCPU, processOpenFDs, processMaxFDs,
@@ -659,8 +707,10 @@ private enum Vocabulary {
         "body_too_large", "slow_request", "bad_host", "bad_origin", "bad_header", "bad_message", "unknown_session",
         "unsupported_version", "not_found", "forbidden_task",
     ]
+    static let success = ["ok", "failed"]
     static let exitReason = [
         "stopped", "exit", "signal", "oom", "stdout_closed", "unresponsive", "handshake_failed", "spawn_failed",
+        "engine",
     ]
     static let sessionCloseReason = [
         "client_delete", "idle_timeout", "stream_closed", "upstream_changed", "initialize_failed", "stateless",
@@ -700,7 +750,7 @@ private enum Vocabulary {
         "", "-32700", "-32600", "-32601", "-32602", "-32603", "-32000", "-32001", "-32002", "-32042", "tool_error",
         "timeout", "cancelled", "upstream_lost", "rejected", "_OTHER",
     ]
-    static let readinessState = ["starting", "ready", "restarting", "crash_loop", "stopping"]
+    static let readinessState = ["pulling", "starting", "ready", "restarting", "crash_loop", "stopping"]
     static let exportFailure = [
         "unreachable", "timeout", "connection_closed", "bad_response", "throttled", "unavailable", "unauthorized",
         "not_found", "refused", "rejected_spans",
@@ -715,6 +765,7 @@ private enum Buckets {
     static let overhead: [Double] = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25]
     static let queue: [Double] = [0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 300]
     static let session: [Double] = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14400, 86400]
+    static let pull: [Double] = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800]
     static let start: [Double] = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300]
     static let size: [Double] = [64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216]
 }

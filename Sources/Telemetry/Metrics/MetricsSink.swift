@@ -19,6 +19,7 @@ package final class MetricsSink: EventSink, @unchecked Sendable {
     private let requests: RequestMetrics
     private let sessions: SessionMetrics
     private let upstream: UpstreamMetrics
+    private let containers: ContainerMetrics
     private let http: HTTPMetrics
     private let saturation: SaturationMetrics
     private let process: ProcessCollector
@@ -30,6 +31,7 @@ package final class MetricsSink: EventSink, @unchecked Sendable {
         requests = try RequestMetrics(registry)
         sessions = try SessionMetrics(registry)
         upstream = try UpstreamMetrics(registry)
+        containers = try ContainerMetrics(registry)
         http = try HTTPMetrics(registry)
         saturation = try SaturationMetrics(registry)
         process = try ProcessCollector(
@@ -65,10 +67,15 @@ package final class MetricsSink: EventSink, @unchecked Sendable {
 
         case .upstreamStarting: upstream.starting()
         case .upstreamStarted: upstream.started()
+        case .containerStarted(let container): containers.started(container)
+        case .imagePulled(_, _, _, let duration, let problem): containers.pulled(in: duration, failed: problem != nil)
+        case .containersRemoved(let count, _): containers.removed(count)
         case .upstreamReady(let child): upstream.ready(child)
         case .upstreamExited(let exit): upstream.exited(exit)
         case .upstreamStderr(_, let line, _): upstream.wroteStderr(line)
         case .upstreamStderrSuppressed(_, let lines): upstream.suppressedStderr(lines: lines)
+        case .upstreamReplaced: upstream.replaced(successfully: true)
+        case .replacementFailed: upstream.replaced(successfully: false)
         case .upstreamUnresponsive: upstream.becameUnresponsive()
         case .upstreamProbed(_, let time): upstream.probed(answeredAfter: time)
         case .upstreamLog(_, let level, _): upstream.logged(level: level)
@@ -79,7 +86,9 @@ package final class MetricsSink: EventSink, @unchecked Sendable {
         case .configInvalid: telemetry.reloaded(successfully: false)
 
         // Told by gauges, or counted by kind alone.
-        case .proxyStarted, .proxyReady, .proxyStopping, .proxyStopped, .upstreamTakesTurns, .payload: break
+        case .proxyStarted, .proxyReady, .proxyStopping, .proxyStopped, .upstreamTakesTurns, .payload, .imagePulling,
+            .engineChanged:
+            break
         }
     }
 
@@ -92,6 +101,7 @@ package final class MetricsSink: EventSink, @unchecked Sendable {
         saturation.refresh(readings, clock)
         sessions.refresh(readings, clock)
         upstream.refresh(readings)
+        containers.refresh(readings.engine)
         http.refresh(readings)
         telemetry.refresh()
     }

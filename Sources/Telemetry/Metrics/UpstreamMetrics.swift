@@ -20,6 +20,7 @@ final class UpstreamMetrics {
     private let startTime: Gauge
     private let startDuration: Histogram
     private let backoff: Gauge
+    private let replacements: CounterFamily
     private let unresponsive: Counter
     private let probeSuccess: Gauge
     private let probeDuration: Gauge
@@ -51,6 +52,7 @@ final class UpstreamMetrics {
         startTime = try registry.gauge(.upstreamStartTime).with()
         startDuration = try registry.histogram(.upstreamStartDuration).with()
         backoff = try registry.gauge(.upstreamBackoff).with()
+        replacements = try registry.counter(.upstreamReplacements)
         unresponsive = try registry.counter(.upstreamUnresponsive).with()
         probeSuccess = try registry.gauge(.upstreamProbeSuccess).with()
         probeSuccess.set(1)
@@ -94,6 +96,8 @@ final class UpstreamMetrics {
     }
 
     func suppressedStderr(lines: Int) { stderrDropped.addOwned(lines) }
+
+    func replaced(successfully isSuccess: Bool) { replacements.with(isSuccess ? "ok" : "failed").addOwned() }
 
     func becameUnresponsive() { unresponsive.addOwned() }
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import yaml
 
 import journal
+from fake_engine import FakeEngine
 from otlp_collector import Collector
 from mcp_http import Http, stateless, tool
 from processes import eventually
@@ -39,6 +40,7 @@ class Scenario:
     job, path, headers = "mcp-proxy", "/metrics", {"Accept": OPENMETRICS}
     flags = ()
     fixture = ()
+    is_container = False
     env = {}
 
     def __init__(self):
@@ -47,7 +49,8 @@ class Scenario:
         self.proxy = None
 
     def start(self):
-        self.proxy = Proxy(["--name", self.name, *self.flags], [FIXTURE, *self.fixture], self.env, debug=False)
+        child = FakeEngine(self.directory / "engine").command if self.is_container else [FIXTURE, *self.fixture]
+        self.proxy = Proxy(["--name", self.name, *self.flags], child, self.env, debug=False)
         self.session = self.proxy.session()
         self.session.request("tools/list")
 
@@ -74,6 +77,7 @@ class Healthy(Scenario):
     """Every feature in use, nothing wrong; a reload, and spans that arrive."""
 
     label, name = "healthy", "time"
+    is_container = True
 
     def start(self):
         self.collector = Collector()

@@ -8,6 +8,7 @@ import socket
 import time
 
 from control_group import control_group
+from fake_engine import FakeEngine
 from fault_proxy import repeated, unit_group
 from fault_scene import fault
 from journal import NO_LIMIT
@@ -108,6 +109,33 @@ def handshake_unanswered(scene):
     return broken_by_file(
         scene, "handshake-unanswered", f"exec {FIXTURE} --no-initialize", "--connection-timeout", "2s"
     )
+
+
+@fault(
+    "McpEngineUnavailable",
+    "critical",
+    r"the container engine does not answer: the engine of docker can't be reached",
+    r"can't be reached",
+)
+def engine_away(scene):
+    engine = FakeEngine(scene.directory / "engine-away")
+    proxy = scene.proxy("engine-away", child=engine.command)
+    yield proxy
+    engine.away.touch()
+    proxy.kill_child()
+    yield
+    engine.away.unlink()
+
+
+@fault("McpOrphanContainers", "warning", r"1 container could not be removed", r"mcp_proxy_orphan_containers.*} => 1 ")
+def container_stuck(scene):
+    engine = FakeEngine(scene.directory / "container-stuck")
+    proxy = scene.proxy("container-stuck", child=engine.command)
+    yield proxy
+    engine.stuck.touch()
+    proxy.kill_child()
+    yield
+    engine.stuck.unlink()
 
 
 @fault("McpServerUnresponsive", "warning", r"not even an answer to a ping", r"the server did not answer a ping$")

@@ -35,7 +35,8 @@ MATCHER = re.compile(r"(\w+)\s*(=~|!~|!=|=)\s*'([^']*)'")
 GROUPING = re.compile(r"\b(?:by|without|on|group_left|ignoring)\s*\(([^)]*)\)")
 
 EVENT = re.compile(
-    r"\b(?:proxy|config|upstream|session|stream|request|requests|client|message|http|security|connection|telemetry)"
+    r"(?<!-)\b(?:proxy|config|upstream|session|stream|request|requests|client|message|http|security|connection|telemetry"
+    r"|container|engine|image)"
     r"\.[a-z_]+\b(?!\()"
 )
 FIELD = re.compile(r"\b(?:MCP_[A-Z_]+|EXIT_[A-Z]+|N_RESTARTS|TRACE_ID|SPAN_ID)\b")
@@ -52,7 +53,7 @@ PROGRAMS = {
     "df": (None, "-h"),
     "docker": (
         "events exec images info logs ps pull rm stats system tag",
-        "--all --filter --format --no-stream --quiet --since --tail --until -f -p",
+        "--all --filter --force --format --no-stream --quiet --since --tail --until -f -p",
     ),
     "echo": (None, ""),
     "free": (None, "-m"),

@@ -14,6 +14,7 @@ import pytest
 import runbook_blocks
 import runbook_checks
 from control_group import control_group
+from fake_engine import FakeEngine
 from journal import CATALOGUE, NO_LIMIT, journal, journaled, journals  # noqa: F401
 from mcp_http import tool
 from processes import eventually
@@ -127,7 +128,12 @@ class PrometheusWithRules(Prometheus):
 def test_the_queries_run(proxy, tmp_path):
     """In a Prometheus that scrapes a proxy and evaluates the rules."""
     binary("promtool")
-    running = proxy("--name", VARIABLES["NAME"], env={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"})
+    running = proxy(
+        "--name",
+        VARIABLES["NAME"],
+        child=FakeEngine(tmp_path / "engine").command,
+        env={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"},
+    )
     session = running.session()
     session.request("tools/list")
     session.tool("env", name="NO_SUCH_VARIABLE")
@@ -181,6 +187,7 @@ class Faults:
         hung = self.hangs()
         self.cannot_start()
         self.crashes()
+        self.loses_its_engine()
         self.is_overloaded()
         self.breaks_rules()
         self.waits_for_a_client()
@@ -217,6 +224,15 @@ class Faults:
             running.session().tool("allocate", mb=2048)
             running.event("upstream.crashed", MCP_REASON="oom")
             running.stop()
+
+    def loses_its_engine(self):
+        engine = FakeEngine(self.folder / "engine")
+        running = self.start(child=engine.command)
+        running.event("container.started")
+        engine.away.touch()
+        running.kill_child()
+        running.event("engine.unreachable")
+        running.event("upstream.engine_failed")
 
     def is_overloaded(self):
         running = self.start("--max-in-flight", "1", "--queue", "0", "--session-idle-timeout", "1500", "--strict-host")

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Wording
+
 /// Reads the part of YAML 1.2 that configuration files use.
 ///
 /// Mappings and sequences, by indentation or in braces and brackets; scalars plain, in quotes, or as a block after `|`
@@ -8,7 +10,7 @@
 /// twice, and what YAML allows but hardly anybody means: a key in braces without a value, `[key: value]`.
 ///
 /// It runs in linear time, and nests at most `maximumDepth` deep.
-struct YAMLReader {
+package struct YAMLReader {
     /// How many mappings, sequences and scalars may lie within each other.
     static let maximumDepth = 64
 
@@ -21,6 +23,8 @@ struct YAMLReader {
 
         /// How many characters stand before it on its line.
         var column: Int { offset - lineStart }
+
+        var place: YAMLPlace { YAMLPlace(line: line, column: column + 1) }
     }
 
     /// The text, with LF for each line break and without a byte order mark.
@@ -29,7 +33,7 @@ struct YAMLReader {
     private var depth = 0
 
     /// The value of a text; nil if there is none, as in a text of comments alone.
-    static func read(_ text: String) throws(YAMLError) -> YAMLNode? {
+    package static func read(_ text: String) throws(YAMLError) -> YAMLNode? {
         var reader = YAMLReader(try normalised(text))
         return try reader.document()
     }
@@ -40,6 +44,7 @@ struct YAMLReader {
     private static func normalised(_ text: String) throws(YAMLError) -> [Unicode.Scalar] {
         var characters: [Unicode.Scalar] = []
         var line = 1
+        var lineStart = 0
         var previous: Unicode.Scalar?
         for character in text.unicodeScalars {
             switch character.value {
@@ -47,10 +52,13 @@ struct YAMLReader {
             case 0x0A, 0x0D:
                 characters.append("\n")
                 line += 1
+                lineStart = characters.count
             case 0x09, 0x20...0x7E, 0xA0...0x2027, 0x202A...0xFEFE, 0xFF00...0xFFFD, 0x10000...:
                 characters.append(character)
             case 0xFEFF where previous == nil: break
-            default: throw .syntax(line, "a control character")
+            default:
+                let place = YAMLPlace(line: line, column: characters.count - lineStart + 1)
+                throw .syntax(place, "a control character")
             }
             previous = character
         }
@@ -81,7 +89,7 @@ struct YAMLReader {
 
     var isAtEnd: Bool { position.offset == characters.count }
 
-    var wrongIndentation: YAMLError { .syntax(position.line, "wrong indentation") }
+    var wrongIndentation: YAMLError { .syntax(position.place, "wrong indentation") }
 
     /// Whether `---` or `...` stands here, alone at the start of a line.
     var isAtDocumentMarker: Bool {
@@ -90,7 +98,7 @@ struct YAMLReader {
     }
 
     private func refuseDocumentMarker() throws(YAMLError) {
-        if isAtDocumentMarker { throw .unsupported(position.line, "several documents") }
+        if isAtDocumentMarker { throw .unsupported(position.place, "several documents") }
     }
 
     /// Moves over a line break.
@@ -105,7 +113,7 @@ struct YAMLReader {
     /// Moves over the spaces that indent what follows.
     mutating func skipIndentation() throws(YAMLError) {
         while peek() == " " { position.offset += 1 }
-        if peek() == "\t" { throw .syntax(position.line, "a tab as indentation") }
+        if peek() == "\t" { throw .syntax(position.place, "a tab as indentation") }
     }
 
     /// Moves over the indentation of a line, and over a comment after it.
@@ -140,7 +148,7 @@ struct YAMLReader {
         let line = position.line
         try skipSeparation()
         guard position.line > line || isAtEnd else {
-            throw .syntax(line, peek() == ":" ? "a ':' where no key can stand" : "more text after a value")
+            throw .syntax(position.place, peek() == ":" ? "a ':' where no key can stand" : "more text after a value")
         }
     }
 
@@ -153,14 +161,14 @@ struct YAMLReader {
         defer { depth -= 1 }
         switch peek() {
         case "-" where isSpaceOrEnd(peek(1)):
-            guard !inLineOfKey else { throw .syntax(position.line, "a list on the line of its key") }
+            guard !inLineOfKey else { throw .syntax(position.place, "a list on the line of its key") }
             return try sequence()
         case "|", ">":
             return try blockScalar(below: parent)
         case "[", "{":
             let node = try flowNode()
             skipBlanks()
-            if peek() == ":" { throw .unsupported(position.line, "keys that are lists or mappings") }
+            if peek() == ":" { throw .unsupported(position.place, "keys that are lists or mappings") }
             try nextContent()
             return node
         default:
@@ -179,7 +187,7 @@ struct YAMLReader {
     private mutating func enter() throws(YAMLError) {
         depth += 1
         guard depth <= Self.maximumDepth else {
-            throw .syntax(position.line, "more than \(Self.maximumDepth) levels of nesting")
+            throw .syntax(position.place, "more than \(Self.maximumDepth) levels of nesting")
         }
     }
 
@@ -190,14 +198,14 @@ struct YAMLReader {
             let key = try scalar(below: start.column, inFlow: false)
             skipBlanks()
             guard peek() == ":", isSpaceOrEnd(peek(1)), position.line == key.line else {
-                throw .syntax(key.line, "expected a key with ':' after it")
+                throw .syntax(key.place, "expected a key with ':' after it")
             }
             position.offset += 1
             skipBlanks()
             try members.append(key, content(below: start.column, ofKey: true))
         } while position.column == start.column && !isAtEnd
         guard isAtEnd || position.column < start.column else { throw wrongIndentation }
-        return YAMLNode(content: .mapping(members.members), line: start.line)
+        return YAMLNode(content: .mapping(members.members), place: start.place)
     }
 
     private mutating func sequence() throws(YAMLError) -> YAMLNode {
@@ -209,19 +217,19 @@ struct YAMLReader {
             elements.append(try content(below: start.column, ofKey: false))
         } while position.column == start.column && peek() == "-" && isSpaceOrEnd(peek(1))
         guard isAtEnd || position.column <= start.column else { throw wrongIndentation }
-        return YAMLNode(content: .sequence(elements), line: start.line)
+        return YAMLNode(content: .sequence(elements), place: start.place)
     }
 
     /// Reads what follows a key or a dash in the column `parent`, be it nothing.
     private mutating func content(below parent: Int, ofKey: Bool) throws(YAMLError) -> YAMLNode {
-        let line = position.line
+        let place = position.place
         skipComment()
         guard peek() == "\n" || isAtEnd else { return try node(below: parent, inLineOfKey: ofKey) }
         try nextContent()
         // The dashes of a list may stand right below its key.
         let isList = ofKey && position.column == parent && peek() == "-" && isSpaceOrEnd(peek(1))
         if !isAtEnd, position.column > parent || isList { return try node(below: parent, inLineOfKey: false) }
-        return YAMLNode(content: .scalar("", isQuoted: false), line: line)
+        return YAMLNode(content: .scalar("", isQuoted: false), place: place)
     }
 
     // MARK: Structure by brackets
@@ -237,60 +245,60 @@ struct YAMLReader {
     }
 
     private mutating func flowSequence() throws(YAMLError) -> YAMLNode {
-        let line = position.line
+        let place = position.place
         var elements: [YAMLNode] = []
-        var isOpen = try open("]", since: line)
+        var isOpen = try open("]", since: place)
         while isOpen {
             elements.append(try flowNode())
-            isOpen = try skipComma(or: "]", since: line)
+            isOpen = try skipComma(or: "]", since: place)
         }
-        return YAMLNode(content: .sequence(elements), line: line)
+        return YAMLNode(content: .sequence(elements), place: place)
     }
 
     private mutating func flowMapping() throws(YAMLError) -> YAMLNode {
-        let line = position.line
+        let place = position.place
         var members = Members()
-        var isOpen = try open("}", since: line)
+        var isOpen = try open("}", since: place)
         while isOpen {
             let key = try scalar(below: -1, inFlow: true)
             skipBlanks()
             guard peek() == ":", position.line == key.line else {
-                throw .syntax(key.line, "expected ':' and a space after a key")
+                throw .syntax(key.place, "expected ':' and a space after a key")
             }
             // Only after a quote does the value need no space before it.
             guard isSpaceOrEnd(peek(1)) || key.content == .scalar(key.text ?? "", isQuoted: true) else {
-                throw .syntax(key.line, "expected a space after ':'")
+                throw .syntax(key.place, "expected a space after ':'")
             }
             position.offset += 1
-            let valueLine = position.line
+            let valuePlace = position.place
             try skipSeparation()
             if peek() == "," || peek() == "}" {
-                try members.append(key, YAMLNode(content: .scalar("", isQuoted: false), line: valueLine))
+                try members.append(key, YAMLNode(content: .scalar("", isQuoted: false), place: valuePlace))
             } else {
                 try members.append(key, flowNode())
             }
-            isOpen = try skipComma(or: "}", since: line)
+            isOpen = try skipComma(or: "}", since: place)
         }
-        return YAMLNode(content: .mapping(members.members), line: line)
+        return YAMLNode(content: .mapping(members.members), place: place)
     }
 
     /// Moves over an opening bracket, and over the closing one if that follows; tells whether it did not.
-    private mutating func open(_ closing: Unicode.Scalar, since line: Int) throws(YAMLError) -> Bool {
+    private mutating func open(_ closing: Unicode.Scalar, since place: YAMLPlace) throws(YAMLError) -> Bool {
         position.offset += 1
-        return try !skipClosing(closing, since: line)
+        return try !skipClosing(closing, since: place)
     }
 
     /// Moves over a comma, over a closing bracket, or over both; tells whether there was a comma alone.
-    private mutating func skipComma(or closing: Unicode.Scalar, since line: Int) throws(YAMLError) -> Bool {
-        if try skipClosing(closing, since: line) { return false }
-        guard peek() == "," else { throw .syntax(position.line, "expected ',' or '\(closing)'") }
+    private mutating func skipComma(or closing: Unicode.Scalar, since place: YAMLPlace) throws(YAMLError) -> Bool {
+        if try skipClosing(closing, since: place) { return false }
+        guard peek() == "," else { throw .syntax(position.place, "expected ',' or '\(closing)'") }
         position.offset += 1
-        return try !skipClosing(closing, since: line)
+        return try !skipClosing(closing, since: place)
     }
 
-    private mutating func skipClosing(_ closing: Unicode.Scalar, since line: Int) throws(YAMLError) -> Bool {
+    private mutating func skipClosing(_ closing: Unicode.Scalar, since place: YAMLPlace) throws(YAMLError) -> Bool {
         try skipSeparation()
-        guard !isAtEnd else { throw .syntax(line, "a bracket or brace that is never closed") }
+        guard !isAtEnd else { throw .syntax(place, "a bracket or brace that is never closed") }
         guard peek() == closing else { return false }
         position.offset += 1
         return true
@@ -306,12 +314,12 @@ private struct Members {
         let name = key.text ?? ""
         guard keys.insert(name).inserted else {
             throw YAMLError(
-                line: key.line,
+                place: key.place,
                 problem: "the key \(quoted(name)) is given more than once",
                 remedy: "remove all but one"
             )
         }
-        members.append(YAMLNode.Member(key: name, line: key.line, value: value))
+        members.append(YAMLNode.Member(key: name, place: key.place, value: value))
     }
 }
 

@@ -11,7 +11,7 @@ extension YAMLReader {
     }
 
     private mutating func quotedScalar(below parent: Int) throws(YAMLError) -> YAMLNode {
-        let line = position.line
+        let place = position.place
         let quote = peek()
         position.offset += 1
         var text = String.UnicodeScalarView()
@@ -23,16 +23,16 @@ extension YAMLReader {
                 position.offset += 2
             case quote:
                 position.offset += 1
-                return YAMLNode(content: .scalar(String(text), isQuoted: true), line: line)
+                return YAMLNode(content: .scalar(String(text), isQuoted: true), place: place)
             case "\\" where quote == "\"":
                 text.append(try escape())
             case " ", "\t", "\n":
                 let before = position.line
                 text.append(contentsOf: try gap())
                 let isOutside = position.column <= parent || isAtDocumentMarker
-                if position.line > before, isOutside { throw .syntax(line, "a quote that is never closed") }
+                if position.line > before, isOutside { throw .syntax(place, "a quote that is never closed") }
             case "\0":
-                throw .syntax(line, "a quote that is never closed")
+                throw .syntax(place, "a quote that is never closed")
             default:
                 text.append(character)
                 position.offset += 1
@@ -55,18 +55,18 @@ extension YAMLReader {
             var value: UInt32 = 0
             for distance in 0..<4 {
                 guard peek(distance).isASCII, let digit = Character(peek(distance)).hexDigitValue else {
-                    throw .syntax(position.line, "expected four hexadecimal digits after \\u")
+                    throw .syntax(position.place, "expected four hexadecimal digits after \\u")
                 }
                 value = value << 4 | UInt32(digit)
             }
             position.offset += 4
             // Neither NUL, which no argument or variable can hold, nor half of a surrogate pair.
             guard value != 0, let character = Unicode.Scalar(value) else {
-                throw .syntax(position.line, "\\u with the number of no character")
+                throw .syntax(position.place, "\\u with the number of no character")
             }
             return character
         default:
-            throw .syntax(position.line, "a backslash in double quotes that begins no escape of JSON")
+            throw .syntax(position.place, "a backslash in double quotes that begins no escape of JSON")
         }
     }
 
@@ -86,7 +86,7 @@ extension YAMLReader {
 
     private mutating func plainScalar(below parent: Int, inFlow: Bool) throws(YAMLError) -> YAMLNode {
         try checkPlainStart(inFlow: inFlow)
-        let line = position.line
+        let place = position.place
         var text = String.UnicodeScalarView()
         while true {
             while !isSpaceOrEnd(peek()), !endsPlain(inFlow: inFlow) {
@@ -98,7 +98,7 @@ extension YAMLReader {
             let isOutside = position.line > end.line && (position.column <= parent || isAtDocumentMarker)
             if gap.isEmpty || isAtEnd || isOutside || peek() == "#" || endsPlain(inFlow: inFlow) {
                 position = end
-                return YAMLNode(content: .scalar(String(text), isQuoted: false), line: line)
+                return YAMLNode(content: .scalar(String(text), isQuoted: false), place: place)
             }
             text.append(contentsOf: gap)
         }
@@ -110,18 +110,18 @@ extension YAMLReader {
     }
 
     private func checkPlainStart(inFlow: Bool) throws(YAMLError) {
-        let line = position.line
+        let place = position.place
         switch peek() {
-        case "&": throw .unsupported(line, "anchors")
-        case "*": throw .unsupported(line, "aliases")
-        case "!": throw .unsupported(line, "tags")
-        case "%" where position.column == 0: throw .unsupported(line, "directives")
-        case "?" where inFlow || isSpaceOrEnd(peek(1)): throw .unsupported(line, "complex keys")
-        case "[", "{": throw .unsupported(line, "keys that are lists or mappings")
+        case "&": throw .unsupported(place, "anchors")
+        case "*": throw .unsupported(place, "aliases")
+        case "!": throw .unsupported(place, "tags")
+        case "%" where position.column == 0: throw .unsupported(place, "directives")
+        case "?" where inFlow || isSpaceOrEnd(peek(1)): throw .unsupported(place, "complex keys")
+        case "[", "{": throw .unsupported(place, "keys that are lists or mappings")
         case "-" where !isSpaceOrEnd(peek(1)) && !(inFlow && isFlowIndicator(peek(1))): return
         case ":" where !isSpaceOrEnd(peek(1)) && !inFlow: return
         case "-", ":", ",", "]", "}", "#", "|", ">", "@", "`", "%":
-            throw .syntax(line, "a '\(peek())' where a value or key should begin")
+            throw .syntax(place, "a '\(peek())' where a value or key should begin")
         default: return
         }
     }
@@ -129,14 +129,14 @@ extension YAMLReader {
     /// Reads the lines after `|`, which keeps line breaks, or `>`, which makes spaces of single ones. A `-` after it
     /// drops the line breaks at the end, a `+` keeps them all.
     mutating func blockScalar(below parent: Int) throws(YAMLError) -> YAMLNode {
-        let line = position.line
+        let place = position.place
         let isFolded = peek() == ">"
         position.offset += 1
         let chomping = peek()
         if chomping == "-" || chomping == "+" { position.offset += 1 }
-        if "0"..."9" ~= peek() { throw .unsupported(line, "numbers after '|' and '>'") }
+        if "0"..."9" ~= peek() { throw .unsupported(place, "numbers after '|' and '>'") }
         skipComment()
-        guard peek() == "\n" || isAtEnd else { throw .syntax(line, "more text after '|' or '>'") }
+        guard peek() == "\n" || isAtEnd else { throw .syntax(place, "more text after '|' or '>'") }
 
         var text = String.UnicodeScalarView()
         /// Of the first line with content; nil before it.
@@ -153,7 +153,7 @@ extension YAMLReader {
             if indentation == nil, peek() == "\n" { widest = max(widest, position.column) }
             if peek() == "\n" { continue }
             if peek() == "\t", position.column < indentation ?? .max {
-                throw .syntax(position.line, "a tab as indentation")
+                throw .syntax(position.place, "a tab as indentation")
             }
             guard !isAtEnd, position.column >= indentation ?? max(parent + 1, 1) else { break }
             if indentation == nil {
@@ -177,7 +177,7 @@ extension YAMLReader {
             text.append(contentsOf: lineBreaks(min(breaks, 1)))
         }
         try skipSeparation()
-        return YAMLNode(content: .scalar(String(text), isQuoted: true), line: line)
+        return YAMLNode(content: .scalar(String(text), isQuoted: true), place: place)
     }
 }
 
