@@ -24,6 +24,8 @@ struct Inputs {
 
     /// Both official clients give up after as many.
     static let maxRounds = 10
+    /// Questions that may be asked at a time.
+    static let maxQuestions = 64
 
     /// The questions of the present round are still being put.
     var isAsking = false
@@ -52,6 +54,15 @@ extension Bridge {
                 "the MCP server asked for input \(inputs.rounds) times; that is enough"
             )
         }
+        let present = members(of: result, in: message)
+        let requests = present.last { $0.name == "inputRequests" }.map { members(of: $0.value, in: message) } ?? []
+        guard requests.count <= Inputs.maxQuestions else {
+            return fail(
+                call,
+                .upstreamAnswerInvalid,
+                "the MCP server asked \(requests.count) questions at once; \(Inputs.maxQuestions) are enough"
+            )
+        }
         // From here on nothing runs in the child: the call waits for its client.
         call.isAnswered = false
         call.phase = .waiting
@@ -59,10 +70,8 @@ extension Bridge {
         link.inFlight -= 1
         inputs.rounds += 1
         inputs.answers = []
-        let present = members(of: result, in: message)
         inputs.state = present.last { $0.name == "requestState" }.map { message.text($0.value) }
         call.inputs = inputs
-        let requests = present.last { $0.name == "inputRequests" }.map { members(of: $0.value, in: message) } ?? []
         call.inputs?.isAsking = true
         for request in requests {
             guard call.isLive, calls[call.id] === call else { return }

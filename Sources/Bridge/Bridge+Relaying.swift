@@ -118,17 +118,6 @@ extension Bridge {
         forward(incoming, call, link)
     }
 
-    /// The session that a log message of the child is for: the only one with calls that asked for messages.
-    func asker(of link: Link) -> Session? {
-        var found: Session?
-        for call in calls.values where call.link == link.id && call.phase != .waiting {
-            guard let session = call.session, session.logLevel != nil else { continue }
-            guard found == nil || found === session else { return nil }
-            found = session
-        }
-        return found.flatMap { sessions[$0.key] }
-    }
-
     // MARK: Subscriptions
 
     /// The child ended a subscription without a word.

@@ -106,29 +106,25 @@ extension Bridge {
     /// A log message names no call. It reaches a client only when there is no other it could be meant for.
     private mutating func log(_ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
         let level = envelope[.level].flatMap { message.string($0) } ?? ""
-        if link.isStateless {
-            guard let reader = asker(of: link) else {
-                return emit(.upstreamLog(link: link.id, level: String(level.prefix(16)), bytes: message.readableBytes))
-            }
-            return deliver(message, to: reader, stream: streamForServerMessage(to: reader))
-        }
         let active = activeSessions(on: link)
-        var isSafe =
-            switch link.turns.owner {
-            case .nobody: !link.servedStrangers
-            case .session(let key): active.first?.key == key
-            case .ambiguous: false
-            }
-        if let owner = taskOwner(message, envelope, link) { isSafe = owner != nil }
-        if active.isEmpty, let reader = logReader(on: link), let wanted = reader.logLevel {
-            guard LogLevel(rawValue: level).map({ $0 >= wanted }) ?? true else { return }
-            return deliver(message, to: reader, stream: streamForServerMessage(to: reader))
+        let reader: Session?
+        if link.isStateless || active.isEmpty {
+            reader = logReader(on: link)
+        } else {
+            var isSafe =
+                switch link.turns.owner {
+                case .nobody: !link.servedStrangers
+                case .session(let key): active.first?.key == key
+                case .ambiguous: false
+                }
+            if let owner = taskOwner(message, envelope, link) { isSafe = owner != nil }
+            reader = active.count == 1 && (isSafe || !link.isShared) ? active[0] : nil
         }
-        guard active.count == 1, isSafe || !link.isShared else {
+        guard let reader else {
             return emit(.upstreamLog(link: link.id, level: String(level.prefix(16)), bytes: message.readableBytes))
         }
-        if let wanted = active[0].logLevel, let level = LogLevel(rawValue: level), level < wanted { return }
-        deliver(message, to: active[0], stream: streamForServerMessage(to: active[0]))
+        if let wanted = reader.logLevel, let level = LogLevel(rawValue: level), level < wanted { return }
+        deliver(message, to: reader, stream: streamForServerMessage(to: reader))
     }
 
     /// Who subscribed to a resource, or to one it is a part of. A child that names something else altogether is

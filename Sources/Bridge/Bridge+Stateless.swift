@@ -244,16 +244,17 @@ extension Bridge {
         pump(link)
     }
 
-    /// The stateless request that a log message of the child is for: it asked for messages, and nobody else is there who
-    /// could be meant.
+    /// Whom a log message of the child is for that names nobody: the only one with calls under way, if messages are
+    /// wanted there. A call that its client gave up may still speak for a while.
     func logReader(on link: Link) -> Session? {
-        let running = sessions.values.filter { $0.link == link.id && $0.isEphemeral && !$0.inFlight.isEmpty }
-        guard running.count == 1, running[0].revision.isStateless, running[0].logLevel != nil,
-            let call = running[0].inFlight.values.first.flatMap({ calls[$0] }),
-            link.turns.owner == (call.mayAsk ? .session(running[0].key) : .nobody)
-        else { return nil }
-        // A child may still work on what its client has given up.
-        return calls.values.contains { $0.link == link.id && !$0.isLive && $0.session != nil } ? nil : running[0]
+        var found: Session?
+        for call in calls.values where call.link == link.id && call.phase != .waiting {
+            guard let session = call.session else { continue }
+            if case .abandoned(let since) = call.phase, since + configuration.abandonedTurnGrace <= now { continue }
+            guard found == nil || found === session else { return nil }
+            found = session
+        }
+        return found.flatMap { sessions[$0.key] }.flatMap { $0.logLevel == nil ? nil : $0 }
     }
 }
 

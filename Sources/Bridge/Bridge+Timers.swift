@@ -31,6 +31,8 @@ extension Bridge {
         if case .abandoned(let since) = call.phase { return linger(call, since) }
         if min(call.deadline, call.hardDeadline) <= now { return expire(call) }
         if let retryAt = call.inputs?.retryAt, retryAt <= now { sendAgain(call) }
+        // There may have been no room for it.
+        guard call.isLive, calls[call.id] === call else { return }
         if let streamAt = call.streamAt, streamAt <= now {
             call.streamAt = nil
             if let session = call.session, call.exchange != nil, call.stream == nil { _ = commit(call, session) }

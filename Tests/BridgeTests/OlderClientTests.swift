@@ -194,6 +194,16 @@ struct OlderClientTests {
         #expect(world.readings.openServerRequests == 0)
     }
 
+    @Test("more questions than anybody would answer end the call")
+    func tooManyQuestions() throws {
+        let session = try session()
+        let exchange = ask("4", "tools/call", #""name":"t""#, session)
+        let questions = (0...64).map { #""k\#($0)":{"method":"roots/list"}"# }.joined(separator: ",")
+        world.childSays(result(try #require(world.sent().first).id, asking(questions)))
+        #expect(world.body(exchange)?.errorCode == -32000)
+        #expect(world.readings.openServerRequests == 0 && world.readings.inFlight == 0)
+    }
+
     @Test("a second process can take the answers: nothing is lost when the first one dies")
     func acrossProcesses() throws {
         let session = try session()

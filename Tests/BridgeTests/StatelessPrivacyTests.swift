@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MCP
+import NIOCore
 import Testing
 
 @testable import Bridge
@@ -63,6 +64,18 @@ struct StatelessPrivacyTests {
         let later = world.post(StatelessRequest(id: "3", meta: #""\#(MetaKey.logLevel)":"debug""#))
         world.childSays(log)
         #expect(world.messages(later).count == 1)
+    }
+
+    @Test("what a client gave up long ago takes log messages from nobody: many servers never answer it")
+    func logLongAfterAbandonedCall() throws {
+        let world = World.ready()
+        world.goAway(world.post(StatelessRequest()))
+        world.pass(.seconds(30))
+        let exchange = world.post(StatelessRequest(id: "2", meta: #""\#(MetaKey.logLevel)":"warning""#))
+        world.childSays(log.replacing(#""error""#, with: #""info""#))
+        #expect(world.messages(exchange).isEmpty, "not wanted")
+        world.childSays(log)
+        #expect(world.messages(exchange).count == 1)
     }
 
     @Test("a notification that the revision lacks does not reach its clients")
