@@ -206,8 +206,27 @@ extension Bridge {
     }
 
     /// The child ended a subscription, which ends the stream of its client.
-    mutating func listenEnded(_ key: SessionKey, _ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
-        guard let session = sessions[key], let listening = session.listening, let id = envelope[.id] else { return }
+    mutating func listenEnded(_ key: SessionKey, _ end: OwnEnd, _ link: Link) {
+        guard let session = sessions[key], let listening = session.listening else { return }
+        session.listening?.call = nil
+        session.listening?.isConcluded = true
+        switch end {
+        case .answered(let message, let envelope): passOnEnd(message, envelope, listening, session)
+        case .unusable(let failure, let text):
+            deliver(failure.response(id: listening.id, text), to: session, stream: 0)
+        // Its client sees the stream end before its result, and knows that something is wrong.
+        case .cancelled, .expired: break
+        }
+        close(session, .stateless)
+    }
+
+    private mutating func passOnEnd(
+        _ message: ByteBuffer,
+        _ envelope: Envelope,
+        _ listening: Listening,
+        _ session: Session
+    ) {
+        guard let id = envelope[.id] else { return }
         let meta = envelope[.result].flatMap { result in
             members(of: result, in: message).last { $0.name == "_meta" }?.value
         }
@@ -220,9 +239,6 @@ extension Bridge {
             newline: false
         )
         deliver(forClient, to: session, stream: 0)
-        session.listening?.call = nil
-        session.listening?.isConcluded = true
-        close(session, .stateless)
     }
 
     /// A new process may list other things, and its resources may have changed: whoever listens should look.

@@ -134,19 +134,10 @@ extension Bridge {
     /// The child ended a subscription without a word.
     mutating func listenCancelled(_ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
         guard let call = envelope[.requestID].flatMap({ message.integer($0) }).flatMap({ calls[$0] }),
-            call.link == link.id
+            call.link == link.id, case .own(let request) = call.origin
         else { return }
-        switch call.origin {
-        case .own(.watch):
-            calls[call.id] = nil
-            watchEnded(call, link)
-        case .own(.listen(let key)):
-            calls[call.id] = nil
-            guard let session = sessions[key] else { return }
-            // Its client sees the stream end before its result, and knows that something is wrong.
-            session.listening?.call = nil
-            session.listening?.isConcluded = true
-            close(session, .stateless)
+        switch request {
+        case .watch, .listen: ended(call, request, .cancelled, link)
         default: break
         }
     }

@@ -216,24 +216,6 @@ extension Bridge {
         )
     }
 
-    /// The child answered a request of the proxy's own.
-    mutating func ownAnswer(_ call: Call, _ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
-        if case .own(.ping) = call.origin {
-            link.ping = nil
-            emit(.upstreamProbed(link: link.id, answeredAfter: now - call.arrived))
-        }
-        if case .own(.subscription(let uri)) = call.origin {
-            subscriptionAnswered(uri, isHonoured: envelope.kind == .result, link)
-        }
-        switch call.origin {
-        case .own(.listen(let session)): listenEnded(session, message, envelope, link)
-        case .own(.watch): watchEnded(call, link)
-        case .own(.discover): discoverAnswered(message, envelope, link)
-        case .own(.handshake): offerAnswered(message, envelope, link)
-        case .own, .client: break
-        }
-    }
-
     /// Goes on with a process that agreed to something.
     mutating func agree(_ new: Link.Handshake, _ link: Link) {
         let old = link.handshake

@@ -120,7 +120,7 @@ extension Bridge {
     }
 
     /// The child ended it, or never acknowledged it.
-    mutating func watchEnded(_ call: Call, _ link: Link) {
+    mutating func watchEnded(_ call: Call, _ end: OwnEnd, _ link: Link) {
         if link.watch.current?.call == call.id {
             link.watch.current = nil
         } else if link.watch.pending?.call == call.id {
