@@ -160,6 +160,7 @@ extension Bridge {
         switch call.phase {
         case .waiting:
             dropQuestions(of: call)
+            link.awaitsNoLonger(call)
             if call.isQueued {
                 unqueue(call, link)
                 call.line = nil
@@ -202,8 +203,8 @@ extension Bridge {
         childIsDone(with: call, link)
         defer { pump(link) }
         guard case .client(let session, let id) = call.origin else {
-            calls[call.id] = nil
-            return ownAnswer(call, message, envelope, link)
+            guard case .own(let request) = call.origin else { return }
+            return ended(call, request, .answered(message, envelope), link)
         }
         guard call.isLive else {
             calls[call.id] = nil

@@ -16,9 +16,9 @@ struct Listening {
     /// Subscriptions the child has not answered.
     var pending = 0
     var isAcknowledged = false
-    /// The request itself and where its id stands, for a child that knows it; and the call, when that has been sent.
-    let request: ByteBuffer
-    let idRange: ByteRange
+    /// What the request says of its client, as members of `_meta`, for a child that knows it.
+    let envelope: String
+    /// The call, when such a child has been sent one.
     var call: CallID?
     /// The last message has been sent.
     var isConcluded = false
@@ -27,6 +27,17 @@ struct Listening {
     struct Honoured: Equatable {
         var kinds: Set<Method> = []
         var uris: [String] = []
+
+        /// The same as JSON text.
+        var text: String {
+            var object = ObjectText()
+            for kind in kinds.sorted(by: { $0.rawValue < $1.rawValue }) {
+                kind.listenFlag.map { object.add($0, "true") }
+            }
+            let list = uris.map(Messages.quoted).joined(separator: ",")
+            if !uris.isEmpty { object.add("resourceSubscriptions", "[" + list + "]") }
+            return object.text
+        }
     }
 }
 
@@ -38,6 +49,9 @@ extension Bridge {
         guard let wanted = Listening(incoming, id: id) else {
             let message = "params.notifications must be an object, and its resourceSubscriptions a list of URIs"
             return refuse(exchange, .envelopeInvalid, message, id: id)
+        }
+        guard wanted.envelope.utf8.count <= Session.maxEnvelopeBytes else {
+            return refuse(exchange, .envelopeInvalid, Session.tooMuch(wanted.envelope), id: id)
         }
         guard wanted.uris.count <= Link.maxListened,
             wanted.uris.reduce(0, { $0 + $1.utf8.count }) <= Link.maxListenedBytes,
@@ -82,7 +96,8 @@ extension Bridge {
                 link.hold(uri, session)
                 continue
             }
-            link.subscriptions[uri, default: Link.Subscription()].waiting.insert(session.key)
+            link.enter(uri)
+            link.subscriptions[uri]?.waiting.insert(session.key)
             link.subscriptionQueue.append(uri)
             pending += 1
         }
@@ -137,6 +152,7 @@ extension Bridge {
     /// The child is another than clients were told: they listen anew, and learn what it tells.
     mutating func endListening(on link: Link) {
         link.subscriptions.removeAll()
+        link.subscribedBytes = 0
         for session in listeners(on: link) {
             session.subscriptions.removeAll()
             // Who waits for the acknowledgement gets one that fits.
@@ -151,14 +167,15 @@ extension Bridge {
         listening.kinds = listening.kinds.filter { $0.listChangedFlag.map(handshake.capabilities.contains) ?? false }
         listening.isAcknowledged = true
         session.listening = listening
-        var honoured = ObjectText()
-        for kind in listening.kinds.sorted(by: { $0.rawValue < $1.rawValue }) {
-            kind.listenFlag.map { honoured.add($0, "true") }
-        }
-        let uris = listening.uris.filter(session.subscriptions.contains).map(Messages.quoted)
-        if !uris.isEmpty { honoured.add("resourceSubscriptions", "[" + uris.joined(separator: ",") + "]") }
+        tellAcknowledged(listening, session)
+    }
+
+    /// Tells a client what it will be told.
+    private mutating func tellAcknowledged(_ listening: Listening, _ session: Session) {
+        let uris = listening.uris.filter(session.subscriptions.contains)
+        let honoured = Listening.Honoured(kinds: listening.kinds, uris: uris).text
         let meta = #"{"\#(MetaKey.subscriptionID)":\#(listening.id.token)}"#
-        let params = #"{"notifications":\#(honoured.text),"_meta":\#(meta)}"#
+        let params = #"{"notifications":\#(honoured),"_meta":\#(meta)}"#
         deliver(Messages.notification(.subscriptionsAcknowledged, params: params), to: session, stream: 0)
     }
 
@@ -175,17 +192,32 @@ extension Bridge {
 
     // MARK: A child that knows it
 
-    /// Has the child itself be listened to. To a new process the request is repeated; its stream goes on.
+    /// Has the child itself be listened to. A new process is asked anew; the stream goes on.
     private mutating func passOnListening(of session: Session, _ link: Link) {
         guard let listening = session.listening else { return }
-        let call = ask(link, .listen(session.key), .subscriptionsListen) { id in
-            listening.request.splicing(.init(listening.idRange, String(id)), newline: false)
+        guard link.isWritable else {
+            link.heldListens.insert(session.key)
+            return
+        }
+        let notifications = Listening.Honoured(kinds: listening.kinds, uris: listening.uris).text
+        let call = ask(link, .listen(session.key), .subscriptionsListen) {
+            Messages.listen(id: $0, notifications: notifications, envelope: listening.envelope)
         }
         call.lastForEver()
         session.listening?.call = call.id
     }
 
-    /// Gives a client what the child says on its subscription.
+    /// The child reads again: it is listened to for those who waited for that.
+    mutating func sendHeldListens(_ link: Link) {
+        guard link.isWritable, link.phase == .ready else { return }
+        if link.watch.isHeld { adjustWatch(of: link) }
+        for key in link.heldListens.sorted(by: { $0.number < $1.number }) where link.isWritable {
+            link.heldListens.remove(key)
+            if let session = sessions[key] { passOnListening(of: session, link) }
+        }
+    }
+
+    /// Gives a client what the child says on its subscription, if it asked for that and was promised it.
     mutating func passOn(
         _ message: ByteBuffer,
         _ subscription: ByteRange,
@@ -193,36 +225,57 @@ extension Bridge {
         _ method: Method,
         to session: Session
     ) {
-        guard let listening = session.listening else { return }
-        if method == .subscriptionsAcknowledged {
+        guard var listening = session.listening else { return }
+        let isWanted: Bool
+        switch method {
+        case .subscriptionsAcknowledged:
             let honoured = Listening.Honoured(envelope, message)
-            session.listening?.kinds = honoured.kinds
-            session.subscriptions = Set(honoured.uris)
-            session.listening?.isAcknowledged = true
+            listening.kinds.formIntersection(honoured.kinds)
+            session.subscriptions = Set(listening.uris).intersection(honoured.uris)
             // A new process acknowledges once more what its client knows already.
-            guard !listening.isAcknowledged else { return }
+            let isNews = !listening.isAcknowledged
+            listening.isAcknowledged = true
+            session.listening = listening
+            if isNews { tellAcknowledged(listening, session) }
+            return
+        case .resourcesUpdated:
+            let uri = envelope[.uri].flatMap { message.string($0) } ?? ""
+            isWanted = session.subscriptions.contains { uri == $0 || uri.isPart(of: $0) }
+        default: isWanted = listening.kinds.contains(method)
+        }
+        guard listening.isAcknowledged, isWanted else {
+            let detail = "\(method.rawValue) was not acknowledged on this subscription"
+            return emit(.protocolViolation(peer: .server, kind: .unmatchedID, detail: detail))
         }
         deliver(message.splicing(.init(subscription, listening.id.token), newline: false), to: session, stream: 0)
     }
 
     /// The child ended a subscription, which ends the stream of its client.
-    mutating func listenEnded(_ key: SessionKey, _ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
-        guard let session = sessions[key], let listening = session.listening, let id = envelope[.id] else { return }
-        let meta = envelope[.result].flatMap { result in
-            members(of: result, in: message).last { $0.name == "_meta" }?.value
-        }
-        let subscription = meta.flatMap { meta in
-            members(of: meta, in: message).last { $0.name == MetaKey.subscriptionID }?.value
-        }
-        let forClient = message.splicing(
-            .init(id, listening.id.token),
-            subscription.map { .init($0, listening.id.token) },
-            newline: false
-        )
-        deliver(forClient, to: session, stream: 0)
+    mutating func listenEnded(_ key: SessionKey, _ end: OwnEnd, _ link: Link) {
+        guard let session = sessions[key], let listening = session.listening else { return }
         session.listening?.call = nil
+        switch end {
+        // What else it says is not for its client to know: the result is the proxy's own.
+        case .answered(_, let envelope) where envelope.kind == .result: return close(session, .stateless)
+        case .answered(let message, let envelope):
+            deliver(Self.error(message, envelope, for: listening), to: session, stream: 0)
+        case .unusable(let failure, let text):
+            deliver(failure.response(id: listening.id, text), to: session, stream: 0)
+        // Its client sees the stream end before its result, and knows that something is wrong.
+        case .cancelled, .expired: break
+        }
         session.listening?.isConcluded = true
         close(session, .stateless)
+    }
+
+    /// The error a child ended a subscription with, as its client gets it.
+    private static func error(_ message: ByteBuffer, _ envelope: Envelope, for listening: Listening) -> ByteBuffer {
+        let code = envelope[.errorCode].flatMap { message.integer($0) } ?? -32603
+        if case .error(let code, let data)? = Translation.tolerated(error: message, envelope, code: code, target: nil) {
+            return Translation.error(message, envelope, id: listening.id, code: code, data: data)
+        }
+        let data = Translation.data(ofError: message, envelope)
+        return Translation.error(message, envelope, id: listening.id, code: code, data: data)
     }
 
     /// A new process may list other things, and its resources may have changed: whoever listens should look.
@@ -260,10 +313,10 @@ extension Listening {
         let message = incoming.message
         let params = incoming.envelope[.params].map { members(of: $0, in: message) } ?? []
         guard let wanted = params.last(where: { $0.name == "notifications" })?.value,
-            message.text(wanted).hasPrefix("{"), let idRange = incoming.envelope[.id]
+            message.text(wanted).hasPrefix("{"), let honoured = Honoured(wanted, message)
         else { return nil }
-        guard let honoured = Honoured(wanted, message) else { return nil }
-        self.init(id: id, kinds: honoured.kinds, uris: honoured.uris, request: message, idRange: idRange)
+        let envelope = Translation.envelope(ofStateless: message, incoming.envelope)
+        self.init(id: id, kinds: honoured.kinds, uris: honoured.uris, envelope: envelope)
     }
 }
 

@@ -57,7 +57,8 @@ extension Bridge {
         let isWrapped = call.target.map { link.wrappedTools.contains($0) } ?? false
         let plain = Translation.forHandshake(result: message, envelope, isWrapped: isWrapped)
         guard call.method == .toolsList, let scanned = try? Envelope.scan(plain) else { return plain }
-        let (list, wrapped) = Translation.withObjectSchemas(plain, scanned)
+        let (list, wrapped, others) = Translation.withObjectSchemas(plain, scanned)
+        link.wrappedTools.subtract(others)
         if link.wrappedTools.count < KnownNames.capacity { link.wrappedTools.formUnion(wrapped) }
         return list
     }
@@ -111,6 +112,12 @@ extension Bridge {
             session.logLevel = level
             return answer(call, with: Messages.emptyResult(id: id), outcome: .ok)
         case .resourcesSubscribe, .resourcesUnsubscribe: return watch(incoming, call, session, link)
+        case .subscriptionsListen:
+            // Under 404, its status in the newest revision, an older client takes its session for lost.
+            let message = "revision \(session.revision.rawValue) has no subscriptions/listen; use resources/subscribe"
+            let error = Failure.methodNotFound.response(id: id, message)
+            reject(.methodNotFound, message)
+            return answer(call, with: error, outcome: .rejected, errorCode: Failure.methodNotFound.code)
         case .tasksGet, .tasksResult, .tasksCancel, .tasksList:
             return fail(call, .notShared, "tasks are not available: the MCP server has none in your revision")
         default: break
@@ -123,19 +130,10 @@ extension Bridge {
     /// The child ended a subscription without a word.
     mutating func listenCancelled(_ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
         guard let call = envelope[.requestID].flatMap({ message.integer($0) }).flatMap({ calls[$0] }),
-            call.link == link.id
+            call.link == link.id, case .own(let request) = call.origin
         else { return }
-        switch call.origin {
-        case .own(.watch):
-            calls[call.id] = nil
-            watchEnded(call, link)
-        case .own(.listen(let key)):
-            calls[call.id] = nil
-            guard let session = sessions[key] else { return }
-            // Its client sees the stream end before its result, and knows that something is wrong.
-            session.listening?.call = nil
-            session.listening?.isConcluded = true
-            close(session, .stateless)
+        switch request {
+        case .watch, .listen: ended(call, request, .cancelled, link)
         default: break
         }
     }

@@ -57,10 +57,13 @@ extension Bridge {
             if let call = session.listening?.call { endListening(call, old) }
             session.listening?.call = nil
         }
-        if let watch = old.watch.current { endListening(watch.call, old) }
+        for call in [old.watch.current?.call, old.watch.pending?.call].compactMap(\.self) { endListening(call, old) }
         link.sessionsLogLevel = old.sessionsLogLevel
         link.subscriptions = old.subscriptions
+        link.subscribedBytes = old.subscribedBytes
         link.loseAskedSubscriptions()
+        (link.awaitedSubscriptions, old.awaitedSubscriptions) = (old.awaitedSubscriptions, [:])
+        (link.awaitedBytes, old.awaitedBytes) = (old.awaitedBytes, 0)
         link.wrappedTools = old.wrappedTools
         if old.turns.areTaken { link.turns.takeTurns() }
         for call in calls.values where call.link == old.id && call.phase == .waiting { call.link = link.id }

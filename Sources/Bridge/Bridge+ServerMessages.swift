@@ -64,6 +64,10 @@ extension Bridge {
 
     /// The child's answer came and is of no use.
     mutating func failAnswered(_ call: Call, _ link: Link, _ failure: Failure, _ message: String) {
+        if case .own(let request) = call.origin {
+            ended(call, request, .unusable(failure, message), link)
+            return pump(link)
+        }
         childIsDone(with: call, link)
         if call.isLive {
             call.isAnswered = true
@@ -72,14 +76,6 @@ extension Bridge {
         calls[call.id] = nil
         // A session's own handshake: without it there is no session.
         if call.method == .initialize, let session = call.session { close(session, .initializeFailed) }
-        if case .own(.discover) = call.origin, link.phase == .initializing {
-            link.era.answered()
-            if !link.era.isOffered { effects.append(.fail(link: link.id, .handshakeFailed, detail: message)) }
-        }
-        if case .own(.subscription(let uri)) = call.origin { subscriptionAnswered(uri, isHonoured: false, link) }
-        if case .own(.handshake) = call.origin {
-            effects.append(.fail(link: link.id, .handshakeFailed, detail: message))
-        }
         pump(link)
     }
 

@@ -67,21 +67,8 @@ extension Bridge {
     private mutating func expire(_ call: Call) {
         guard let link = links[call.link] else { return fail(call, .timeout, "timed out") }
         switch call.origin {
-        case .own(.handshake): offerExpired(call, link)
-        case .own(.discover): discoverExpired(call, link)
-        case .own(.watch):
-            endListening(call.id, link)
-            watchEnded(call, link)
-        case .own(.ping):
-            calls[call.id] = nil
-            pingExpired(link)
-        case .own(.standingState), .own(.listen):
-            calls[call.id] = nil
-        case .own(.subscription(let uri)):
-            calls[call.id] = nil
-            subscriptionAnswered(uri, isHonoured: false, link)
-        case .client(let session, _):
-            expire(call, session, link)
+        case .own(let request): ended(call, request, .expired, link)
+        case .client(let session, _): expire(call, session, link)
         }
     }
 

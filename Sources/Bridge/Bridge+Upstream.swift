@@ -22,6 +22,7 @@ extension Bridge {
         link.unconfirmedBytes = 0
         link.servedStrangers = false
         link.parameterHeaders.removeAll()
+        link.wrappedTools.removeAll()
         link.phase = .starting
         beginHandshake(link)
     }
@@ -92,6 +93,7 @@ extension Bridge {
         link.lingering = 0
         link.taskTokens.removeAll()
         link.loseAskedSubscriptions()
+        link.heldListens.removeAll()
         link.ping = nil
         // The next process may give the same ids to others.
         for session in sessions.values where session.link == link.id {
@@ -221,26 +223,6 @@ extension Bridge {
                 server: server
             )
         )
-    }
-
-    /// The child answered a request of the proxy's own.
-    mutating func ownAnswer(_ call: Call, _ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
-        if case .own(.ping) = call.origin {
-            link.ping = nil
-            emit(.upstreamProbed(link: link.id, answeredAfter: now - call.arrived))
-        }
-        // Nobody is told by it any more.
-        guard link.role != .retired else { return }
-        if case .own(.subscription(let uri)) = call.origin {
-            subscriptionAnswered(uri, isHonoured: envelope.kind == .result, link)
-        }
-        switch call.origin {
-        case .own(.listen(let session)): listenEnded(session, message, envelope, link)
-        case .own(.watch): watchEnded(call, link)
-        case .own(.discover): discoverAnswered(message, envelope, link)
-        case .own(.handshake): offerAnswered(message, envelope, link)
-        case .own, .client: break
-        }
     }
 
     /// Goes on with a process that agreed to something.

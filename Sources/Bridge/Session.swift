@@ -54,6 +54,8 @@ final class Session {
     var lastActivity: NIODeadline
     var logLevel: LogLevel?
     var subscriptions: Set<String> = []
+    /// How many more it waits for at a child without a handshake.
+    var awaitedSubscriptions = 0
     /// Requests of the child that it has not answered.
     var serverRequests: Set<Int> = []
     /// Tasks it started (2025-11-25): only it may see them.
@@ -109,6 +111,14 @@ final class Session {
     }
 
     var bufferedBytes: Int { (store?.bytes ?? 0) + backlogBytes + (parking?.answer?.message.readableBytes ?? 0) }
+
+    /// What is kept of what a client says of itself, at most.
+    static let maxEnvelopeBytes = 16 << 10
+
+    /// Why a client that says more than that is refused.
+    static func tooMuch(_ envelope: String) -> String {
+        "the client's capabilities and clientInfo have \(envelope.utf8.count) bytes; \(maxEnvelopeBytes) bytes at most are served"
+    }
 
     /// Lets go of everything but what a call that still runs must know of it.
     func clear() {

@@ -103,6 +103,16 @@ extension Translation {
         return envelope(capabilities: declared.text, client: scanned[.clientInfo].map { initialize.text($0) })
     }
 
+    /// What a request of the stateless revision says of its client.
+    static func envelope(ofStateless message: ByteBuffer, _ scanned: Envelope) -> String {
+        var meta = ObjectText()
+        for member in scanned[.meta].map({ members(of: $0, in: message) }) ?? []
+        where MetaKey.ofRequests.contains(member.name) {
+            meta.add(member.name, message.text(member.value))
+        }
+        return meta.members
+    }
+
     private static func envelope(capabilities: String, client: String?) -> String {
         var meta = ObjectText()
         meta.add(MetaKey.protocolVersion, #""\#(Revision.stateless.rawValue)""#)
@@ -171,21 +181,30 @@ extension Translation {
         return message.splicing(.init(result, object.text), newline: false)
     }
 
-    /// A list of tools in which every `outputSchema` is that of an object, and the tools for which that is a wrapping.
-    static func withObjectSchemas(_ message: ByteBuffer, _ scanned: Envelope) -> (ByteBuffer, wrapped: Set<String>) {
+    /// A list of tools in which every `outputSchema` is that of an object, the tools for which that is a wrapping, and
+    /// the others.
+    static func withObjectSchemas(_ message: ByteBuffer, _ scanned: Envelope)
+        -> (ByteBuffer, wrapped: Set<String>, others: Set<String>)
+    {
         let list = scanned[.result].flatMap { result in
             members(of: result, in: message).first { $0.name == "tools" }?.value
         }
-        guard let list else { return (message, []) }
+        guard let list else { return (message, [], []) }
         var wrapped: Set<String> = []
+        var others: Set<String> = []
         let texts = elements(of: list, in: message).map { tool in
             let present = members(of: tool, in: message)
+            guard let name = present.last(where: { $0.name == "name" }).flatMap({ message.string($0.value) }) else {
+                return message.text(tool)
+            }
             guard let schema = present.last(where: { $0.name == "outputSchema" })?.value,
                 !members(of: schema, in: message).contains(where: {
                     $0.name == "type" && message.string($0.value) == "object"
-                }),
-                let name = present.last(where: { $0.name == "name" }).flatMap({ message.string($0.value) })
-            else { return message.text(tool) }
+                })
+            else {
+                others.insert(name)
+                return message.text(tool)
+            }
             wrapped.insert(name)
             var object = ObjectText()
             for member in present {
@@ -198,8 +217,9 @@ extension Translation {
             }
             return object.text
         }
-        guard !wrapped.isEmpty else { return (message, []) }
-        return (message.splicing(.init(list, "[" + texts.joined(separator: ",") + "]"), newline: false), wrapped)
+        guard !wrapped.isEmpty else { return (message, [], others) }
+        let edit = Edit(list, "[" + texts.joined(separator: ",") + "]")
+        return (message.splicing(edit, newline: false), wrapped, others)
     }
 
     /// An error for a client of the stateless revision from a child of the same, which must not use the codes of older
@@ -214,6 +234,13 @@ extension Translation {
         case -32002: stateless(error: message, scanned, code: code, target: target)
         case -32042: .error(code: -32603, data: nil)
         default: nil
+        }
+    }
+
+    /// The data of an error, as JSON text.
+    static func data(ofError message: ByteBuffer, _ scanned: Envelope) -> String? {
+        scanned[.error].flatMap { error in
+            members(of: error, in: message).last { $0.name == "data" }.map { message.text($0.value) }
         }
     }
 
