@@ -27,6 +27,17 @@ struct Listening {
     struct Honoured: Equatable {
         var kinds: Set<Method> = []
         var uris: [String] = []
+
+        /// The same as JSON text.
+        var text: String {
+            var object = ObjectText()
+            for kind in kinds.sorted(by: { $0.rawValue < $1.rawValue }) {
+                kind.listenFlag.map { object.add($0, "true") }
+            }
+            let list = uris.map(Messages.quoted).joined(separator: ",")
+            if !uris.isEmpty { object.add("resourceSubscriptions", "[" + list + "]") }
+            return object.text
+        }
     }
 }
 
@@ -151,14 +162,15 @@ extension Bridge {
         listening.kinds = listening.kinds.filter { $0.listChangedFlag.map(handshake.capabilities.contains) ?? false }
         listening.isAcknowledged = true
         session.listening = listening
-        var honoured = ObjectText()
-        for kind in listening.kinds.sorted(by: { $0.rawValue < $1.rawValue }) {
-            kind.listenFlag.map { honoured.add($0, "true") }
-        }
-        let uris = listening.uris.filter(session.subscriptions.contains).map(Messages.quoted)
-        if !uris.isEmpty { honoured.add("resourceSubscriptions", "[" + uris.joined(separator: ",") + "]") }
+        tellAcknowledged(listening, session)
+    }
+
+    /// Tells a client what it will be told.
+    private mutating func tellAcknowledged(_ listening: Listening, _ session: Session) {
+        let uris = listening.uris.filter(session.subscriptions.contains)
+        let honoured = Listening.Honoured(kinds: listening.kinds, uris: uris).text
         let meta = #"{"\#(MetaKey.subscriptionID)":\#(listening.id.token)}"#
-        let params = #"{"notifications":\#(honoured.text),"_meta":\#(meta)}"#
+        let params = #"{"notifications":\#(honoured),"_meta":\#(meta)}"#
         deliver(Messages.notification(.subscriptionsAcknowledged, params: params), to: session, stream: 0)
     }
 
@@ -185,7 +197,7 @@ extension Bridge {
         session.listening?.call = call.id
     }
 
-    /// Gives a client what the child says on its subscription.
+    /// Gives a client what the child says on its subscription, if it asked for that and was promised it.
     mutating func passOn(
         _ message: ByteBuffer,
         _ subscription: ByteRange,
@@ -193,14 +205,27 @@ extension Bridge {
         _ method: Method,
         to session: Session
     ) {
-        guard let listening = session.listening else { return }
-        if method == .subscriptionsAcknowledged {
+        guard var listening = session.listening else { return }
+        let isWanted: Bool
+        switch method {
+        case .subscriptionsAcknowledged:
             let honoured = Listening.Honoured(envelope, message)
-            session.listening?.kinds = honoured.kinds
-            session.subscriptions = Set(honoured.uris)
-            session.listening?.isAcknowledged = true
+            listening.kinds.formIntersection(honoured.kinds)
+            session.subscriptions = Set(listening.uris).intersection(honoured.uris)
             // A new process acknowledges once more what its client knows already.
-            guard !listening.isAcknowledged else { return }
+            let isNews = !listening.isAcknowledged
+            listening.isAcknowledged = true
+            session.listening = listening
+            if isNews { tellAcknowledged(listening, session) }
+            return
+        case .resourcesUpdated:
+            let uri = envelope[.uri].flatMap { message.string($0) } ?? ""
+            isWanted = session.subscriptions.contains { uri == $0 || uri.isPart(of: $0) }
+        default: isWanted = listening.kinds.contains(method)
+        }
+        guard listening.isAcknowledged, isWanted else {
+            let detail = "\(method.rawValue) was not acknowledged on this subscription"
+            return emit(.protocolViolation(peer: .server, kind: .unmatchedID, detail: detail))
         }
         deliver(message.splicing(.init(subscription, listening.id.token), newline: false), to: session, stream: 0)
     }
@@ -209,36 +234,28 @@ extension Bridge {
     mutating func listenEnded(_ key: SessionKey, _ end: OwnEnd, _ link: Link) {
         guard let session = sessions[key], let listening = session.listening else { return }
         session.listening?.call = nil
-        session.listening?.isConcluded = true
         switch end {
-        case .answered(let message, let envelope): passOnEnd(message, envelope, listening, session)
+        // What else it says is not for its client to know: the result is the proxy's own.
+        case .answered(_, let envelope) where envelope.kind == .result: return close(session, .stateless)
+        case .answered(let message, let envelope):
+            deliver(Self.error(message, envelope, for: listening), to: session, stream: 0)
         case .unusable(let failure, let text):
             deliver(failure.response(id: listening.id, text), to: session, stream: 0)
         // Its client sees the stream end before its result, and knows that something is wrong.
         case .cancelled, .expired: break
         }
+        session.listening?.isConcluded = true
         close(session, .stateless)
     }
 
-    private mutating func passOnEnd(
-        _ message: ByteBuffer,
-        _ envelope: Envelope,
-        _ listening: Listening,
-        _ session: Session
-    ) {
-        guard let id = envelope[.id] else { return }
-        let meta = envelope[.result].flatMap { result in
-            members(of: result, in: message).last { $0.name == "_meta" }?.value
+    /// The error a child ended a subscription with, as its client gets it.
+    private static func error(_ message: ByteBuffer, _ envelope: Envelope, for listening: Listening) -> ByteBuffer {
+        let code = envelope[.errorCode].flatMap { message.integer($0) } ?? -32603
+        if case .error(let code, let data)? = Translation.tolerated(error: message, envelope, code: code, target: nil) {
+            return Translation.error(message, envelope, id: listening.id, code: code, data: data)
         }
-        let subscription = meta.flatMap { meta in
-            members(of: meta, in: message).last { $0.name == MetaKey.subscriptionID }?.value
-        }
-        let forClient = message.splicing(
-            .init(id, listening.id.token),
-            subscription.map { .init($0, listening.id.token) },
-            newline: false
-        )
-        deliver(forClient, to: session, stream: 0)
+        let data = Translation.data(ofError: message, envelope)
+        return Translation.error(message, envelope, id: listening.id, code: code, data: data)
     }
 
     /// A new process may list other things, and its resources may have changed: whoever listens should look.

@@ -147,7 +147,7 @@ extension Bridge {
 
 extension String {
     /// Whether this URI names a part of what another one names.
-    fileprivate func isPart(of parent: String) -> Bool {
+    func isPart(of parent: String) -> Bool {
         guard utf8.starts(with: parent.utf8), let last = parent.utf8.last,
             let next = utf8.dropFirst(parent.utf8.count).first
         else { return false }

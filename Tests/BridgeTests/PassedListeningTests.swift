@@ -42,6 +42,60 @@ struct PassedListeningTests {
 
     // MARK: What comes
 
+    @Test("the acknowledgement is of what was asked, and lets only that through")
+    func acknowledged() throws {
+        let (exchange, line) = try listener()
+        tell(line, "prompts/list_changed")
+        #expect(world.messages(exchange).isEmpty, "nothing comes before the acknowledgement")
+        let honoured =
+            #""notifications":{"promptsListChanged":true,"toolsListChanged":true,"resourceSubscriptions":["a:2","b:1"]}"#
+        tell(line, "subscriptions/acknowledged", honoured)
+        let acknowledgement = try #require(world.messages(exchange).first)
+        #expect(
+            acknowledgement.token(.params)
+                == #"{"notifications":{"promptsListChanged":true,"resourceSubscriptions":["a:2"]},"_meta":{\#(subscription)}}"#
+        )
+        tell(line, "tools/list_changed")
+        tell(line, "resources/updated", #""uri":"a:1""#)
+        tell(line, "resources/updated", #""uri":"b:1""#)
+        #expect(world.messages(exchange).count == 1)
+        #expect(world.violations == 4)
+        tell(line, "prompts/list_changed")
+        tell(line, "resources/updated", #""uri":"a:2""#)
+        tell(line, "resources/updated", #""uri":"a:2/part""#)
+        #expect(world.messages(exchange).count == 4)
+        #expect(world.messages(exchange).allSatisfy { $0.contains(subscription) })
+    }
+
+    @Test(
+        "whatever the child ends it with, its client gets a result of the proxy",
+        arguments: [
+            "{}", #"{"resultType":"complete","x":1}"#, #"{"resultType":"input_required","requestState":"SECRET"}"#,
+        ]
+    )
+    func result(text: String) throws {
+        let (exchange, line) = try listener()
+        world.childSays(#"{"jsonrpc":"2.0","id":\#(line.id),"result":\#(text)}"#)
+        #expect(
+            world.messages(exchange).map(\.text) == [
+                #"{"jsonrpc":"2.0","id":"l","result":{"resultType":"complete","_meta":{\#(subscription)}}}"#
+            ]
+        )
+        #expect(world.ended.contains(exchange))
+    }
+
+    @Test(
+        "errors keep to the codes of the revision",
+        arguments: [(-32601, -32601), (-32002, -32602), (-32042, -32603)]
+    )
+    func error(code: Int, expected: Int) throws {
+        let (exchange, line) = try listener()
+        world.childSays(#"{"jsonrpc":"2.0","id":\#(line.id),"error":{"code":\#(code),"message":"m"}}"#)
+        let last = try #require(world.messages(exchange).last)
+        #expect(last.errorCode == expected && last.id == #""l""# && last.contains(#""message":"m""#))
+        #expect(world.ended.contains(exchange) && world.sessionCount == 0)
+    }
+
     @Test("an answer that nobody can read ends it with an error", arguments: [#""result":{}"#, #""error":5"#])
     func unreadable(answer: String) throws {
         let (exchange, line) = try listener()
