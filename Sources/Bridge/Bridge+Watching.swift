@@ -18,8 +18,8 @@ struct Watch {
     var pending: (call: CallID, wanted: Wanted)?
     /// How often in a row it ended at once.
     var failures = 0
-    /// Not before then is it tried again.
-    var retryAt: NIODeadline?
+    /// What it ended with, and when that is tried again. What is wanted otherwise need not wait.
+    var retry: (wanted: Wanted, at: NIODeadline)?
 
     static let longestRetry = TimeAmount.seconds(60)
 }
@@ -60,9 +60,10 @@ extension Bridge {
 
     private func wanted(on link: Link) -> Watch.Wanted {
         var wanted = Watch.Wanted()
-        guard let capabilities = link.handshake?.capabilities, !activeSessions(on: link).isEmpty else { return wanted }
-        wanted.kinds = Set(Method.listChanges.filter { $0.listChangedFlag.map(capabilities.contains) ?? false })
+        guard let capabilities = link.handshake?.capabilities else { return wanted }
         wanted.uris = Set(link.subscriptions.keys).union(subscribers(waitingOn: link).map(\.uri))
+        guard !activeSessions(on: link).isEmpty else { return wanted }
+        wanted.kinds = Set(Method.listChanges.filter { $0.listChangedFlag.map(capabilities.contains) ?? false })
         return wanted
     }
 
@@ -70,24 +71,17 @@ extension Bridge {
 
     /// Listens to what is wanted now. The old stream goes on until the new one is acknowledged, so nothing is missed.
     mutating func adjustWatch(of link: Link) {
-        guard link.isStateless, link.phase == .ready, link.watch.pending == nil, link.watch.retryAt == nil else {
-            return
-        }
+        guard link.isStateless, link.phase == .ready, link.watch.pending == nil else { return }
         let wanted = wanted(on: link)
-        guard wanted != link.watch.current?.wanted ?? Watch.Wanted() else { return }
+        guard wanted != link.watch.current?.wanted ?? Watch.Wanted(), wanted != link.watch.retry?.wanted else { return }
         guard wanted != Watch.Wanted() else {
             if let current = link.watch.current { endListening(current.call, link) }
             return link.watch.current = nil
         }
-        var notifications = ObjectText()
-        for kind in wanted.kinds.sorted(by: { $0.rawValue < $1.rawValue }) {
-            kind.listenFlag.map { notifications.add($0, "true") }
-        }
-        let uris = wanted.uris.sorted().map(Messages.quoted)
-        if !uris.isEmpty { notifications.add("resourceSubscriptions", "[" + uris.joined(separator: ",") + "]") }
+        let notifications = Listening.Honoured(kinds: wanted.kinds, uris: wanted.uris.sorted()).text
         let envelope = Translation.ownEnvelope(version: configuration.version)
         let call = ask(link, .watch, .subscriptionsListen) {
-            Messages.listen(id: $0, notifications: notifications.text, envelope: envelope)
+            Messages.listen(id: $0, notifications: notifications, envelope: envelope)
         }
         link.watch.pending = (call.id, wanted)
     }
@@ -99,6 +93,7 @@ extension Bridge {
         calls[new.call]?.lastForEver()
         link.watch.pending = nil
         link.watch.failures = 0
+        link.watch.retry = nil
         let waiting = subscribers(waitingOn: link).filter { new.wanted.uris.contains($0.uri) }
         // What was refused is not asked for again, except by those who subscribe to it anew.
         new.wanted.uris.subtract(
@@ -121,28 +116,54 @@ extension Bridge {
 
     /// The child ended it, or never acknowledged it.
     mutating func watchEnded(_ call: Call, _ end: OwnEnd, _ link: Link) {
-        if link.watch.current?.call == call.id {
+        let wanted: Watch.Wanted
+        if let current = link.watch.current, current.call == call.id {
             link.watch.current = nil
-        } else if link.watch.pending?.call == call.id {
+            wanted = current.wanted
+        } else if let pending = link.watch.pending, pending.call == call.id {
+            let refused = subscribers(waitingOn: link).filter { pending.wanted.uris.contains($0.uri) }
+            for (call, _) in refused { failSubscription(call, end) }
             link.watch.pending = nil
+            // Without them it may do.
+            guard refused.isEmpty else { return adjustWatch(of: link) }
+            wanted = pending.wanted
         } else {
             return
         }
         link.watch.failures = min(link.watch.failures + 1, 7)
         let delay = min(TimeAmount.milliseconds(500 << Int64(link.watch.failures)), Watch.longestRetry)
-        link.watch.retryAt = now + delay
+        link.watch.retry = (wanted, now + delay)
         wake(at: now + delay)
+        adjustWatch(of: link)
+    }
+
+    /// Tells who waits for a subscription what became of it.
+    private mutating func failSubscription(_ call: Call, _ end: OwnEnd) {
+        switch end {
+        case .answered(let message, let envelope) where envelope.kind == .error:
+            guard case .client(_, let id) = call.origin else { return }
+            let code = envelope[.errorCode].flatMap { message.integer($0) } ?? -32603
+            let data = Translation.data(ofError: message, envelope)
+            let error = Translation.error(message, envelope, id: id, code: code, data: data)
+            answer(call, with: error, outcome: .init(errorCode: code), errorCode: code)
+        case .answered, .cancelled:
+            fail(call, .upstreamAnswerInvalid, "the MCP server ended the subscription instead of acknowledging it")
+        case .unusable(let failure, let text): fail(call, failure, text)
+        case .expired:
+            let patience = configuration.connectionTimeout.words
+            fail(call, .timeout, "the MCP server did not acknowledge the subscription within \(patience)")
+        }
     }
 
     /// Listens again where it has been long enough since it ended.
     mutating func retryWatches() {
         for link in Array(links.values) {
-            guard let retryAt = link.watch.retryAt else { continue }
-            guard retryAt <= now else {
-                wake(at: retryAt)
+            guard let retry = link.watch.retry else { continue }
+            guard retry.at <= now else {
+                wake(at: retry.at)
                 continue
             }
-            link.watch.retryAt = nil
+            link.watch.retry = nil
             adjustWatch(of: link)
         }
     }

@@ -49,6 +49,63 @@ struct WatchingTests {
 
     // MARK: Refusals
 
+    @Test("who waits for what the child refuses gets its error, and others are not held up")
+    func refused() throws {
+        let session = try watchedSession()
+        let bad = subscribe(1, "bad:1", session)
+        let line = try #require(world.sent().first)
+        let good = subscribe(2, "good:1", session)
+        refuse(line)
+        #expect(world.body(bad)?.errorCode == -32602 && world.body(bad)?.contains("no such") == true)
+        let next = try #require(world.sent().first)
+        #expect(next.contains(#""resourceSubscriptions":["good:1"]"#))
+        acknowledge(next)
+        #expect(world.body(good)?.text == result("2"))
+    }
+
+    @Test("a child that refuses to be listened to at all is asked again for who subscribes, and for nobody else")
+    func alwaysRefused() throws {
+        let (session, listen) = try session()
+        refuse(try #require(listen), -32601)
+        #expect(world.sent().isEmpty)
+        let exchange = subscribe(1, "a:1", session)
+        refuse(try #require(world.sent().first), -32601)
+        #expect(world.body(exchange)?.errorCode == -32601)
+        #expect(world.sent().isEmpty)
+        world.pass(.seconds(2))
+        #expect(world.sent().map(\.method) == ["subscriptions/listen"])
+    }
+
+    @Test(
+        "an end before the acknowledgement is an error for who waits",
+        arguments: [
+            #"{"jsonrpc":"2.0","id":$ID,"result":{"resultType":"complete"}}"#,
+            #"{"id":$ID,"result":{}}"#,
+            #"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":$ID}}"#,
+        ]
+    )
+    func ended(answer: String) throws {
+        let session = try watchedSession()
+        let first = subscribe(1, "a:1", session)
+        let line = try #require(world.sent().first)
+        world.childSays(answer.replacing("$ID", with: line.id))
+        #expect(world.body(first)?.contains("upstream_answer_invalid") == true)
+        let second = subscribe(2, "a:2", session)
+        acknowledge(try #require(world.sent().first))
+        #expect(world.body(second)?.text == result("2"))
+    }
+
+    @Test("silence is an error for who waits, and the child is told that nobody does")
+    func silence() throws {
+        let session = try watchedSession()
+        let exchange = subscribe(1, "a:1", session)
+        let line = try #require(world.sent().first)
+        world.pass(.seconds(60))
+        #expect(world.messages(exchange).last?.errorCode == -32001)
+        let told = world.sent()
+        #expect(told.map(\.method) == ["notifications/cancelled"] && told[0].token(.requestID) == line.id)
+    }
+
     @Test("an answer to a ping that nobody can read is a sign of life, and the next ping is sent")
     func unreadablePing() throws {
         let session = try watchedSession()
@@ -61,5 +118,21 @@ struct WatchingTests {
         }
         world.pass(.seconds(60))
         #expect(world.failed.isEmpty)
+    }
+
+    // MARK: Sessions
+
+    @Test("a client of --stateless, which has no session, is answered, and nothing stays of its subscription")
+    func ephemeral() throws {
+        let world = World.modern(capabilities: Self.capabilities) { $0.stateless = true }
+        let exchange = world.post(#"{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"a:1"}}"#)
+        let line = try #require(world.sent().first)
+        let meta = #""_meta":{"io.modelcontextprotocol/subscriptionId":\#(line.id)}"#
+        let params = #"{"notifications":{"resourceSubscriptions":["a:1"]},\#(meta)}"#
+        world.childSays(
+            #"{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":\#(params)}"#
+        )
+        #expect(world.body(exchange)?.text == result("1"))
+        #expect(world.sent().map(\.method) == ["notifications/cancelled"])
     }
 }
