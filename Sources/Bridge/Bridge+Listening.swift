@@ -16,9 +16,9 @@ struct Listening {
     /// Subscriptions the child has not answered.
     var pending = 0
     var isAcknowledged = false
-    /// The request itself and where its id stands, for a child that knows it; and the call, when that has been sent.
-    let request: ByteBuffer
-    let idRange: ByteRange
+    /// What the request says of its client, as members of `_meta`, for a child that knows it.
+    let envelope: String
+    /// The call, when such a child has been sent one.
     var call: CallID?
     /// The last message has been sent.
     var isConcluded = false
@@ -49,6 +49,9 @@ extension Bridge {
         guard let wanted = Listening(incoming, id: id) else {
             let message = "params.notifications must be an object, and its resourceSubscriptions a list of URIs"
             return refuse(exchange, .envelopeInvalid, message, id: id)
+        }
+        guard wanted.envelope.utf8.count <= Session.maxEnvelopeBytes else {
+            return refuse(exchange, .envelopeInvalid, Session.tooMuch(wanted.envelope), id: id)
         }
         guard wanted.uris.count <= Link.maxListened,
             wanted.uris.reduce(0, { $0 + $1.utf8.count }) <= Link.maxListenedBytes,
@@ -187,11 +190,12 @@ extension Bridge {
 
     // MARK: A child that knows it
 
-    /// Has the child itself be listened to. To a new process the request is repeated; its stream goes on.
+    /// Has the child itself be listened to. A new process is asked anew; the stream goes on.
     private mutating func passOnListening(of session: Session, _ link: Link) {
         guard let listening = session.listening else { return }
-        let call = ask(link, .listen(session.key), .subscriptionsListen) { id in
-            listening.request.splicing(.init(listening.idRange, String(id)), newline: false)
+        let notifications = Listening.Honoured(kinds: listening.kinds, uris: listening.uris).text
+        let call = ask(link, .listen(session.key), .subscriptionsListen) {
+            Messages.listen(id: $0, notifications: notifications, envelope: listening.envelope)
         }
         call.lastForEver()
         session.listening?.call = call.id
@@ -293,10 +297,10 @@ extension Listening {
         let message = incoming.message
         let params = incoming.envelope[.params].map { members(of: $0, in: message) } ?? []
         guard let wanted = params.last(where: { $0.name == "notifications" })?.value,
-            message.text(wanted).hasPrefix("{"), let idRange = incoming.envelope[.id]
+            message.text(wanted).hasPrefix("{"), let honoured = Honoured(wanted, message)
         else { return nil }
-        guard let honoured = Honoured(wanted, message) else { return nil }
-        self.init(id: id, kinds: honoured.kinds, uris: honoured.uris, request: message, idRange: idRange)
+        let envelope = Translation.envelope(ofStateless: message, incoming.envelope)
+        self.init(id: id, kinds: honoured.kinds, uris: honoured.uris, envelope: envelope)
     }
 }
 

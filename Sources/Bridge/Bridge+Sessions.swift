@@ -93,8 +93,14 @@ extension Bridge {
                 if member.name == "version" { session.clientVersion = text }
             }
         }
-        if configuration.isolation != .session {
-            session.envelope = Translation.envelope(of: incoming.message, envelope)
+        // A child that begins with a handshake has no use for it.
+        if configuration.isolation != .session, configuration.upstreamProtocol != .legacy {
+            let kept = Translation.envelope(of: incoming.message, envelope)
+            guard kept.utf8.count <= Session.maxEnvelopeBytes else {
+                fail(call, .invalidRequest, Session.tooMuch(kept))
+                return close(session, .initializeFailed)
+            }
+            session.envelope = kept
         }
         let asked = incoming.text(.protocolVersion)
         session.revision = asked.map { Revision(handshake: $0) ?? .newestHandshake } ?? .assumed

@@ -110,6 +110,14 @@ final class Session {
 
     var bufferedBytes: Int { (store?.bytes ?? 0) + backlogBytes + (parking?.answer?.message.readableBytes ?? 0) }
 
+    /// What is kept of what a client says of itself, at most.
+    static let maxEnvelopeBytes = 16 << 10
+
+    /// Why a client that says more than that is refused.
+    static func tooMuch(_ envelope: String) -> String {
+        "the client's capabilities and clientInfo have \(envelope.utf8.count) bytes; \(maxEnvelopeBytes) bytes at most are served"
+    }
+
     /// Lets go of everything but what a call that still runs must know of it.
     func clear() {
         store = nil

@@ -40,6 +40,45 @@ struct PassedListeningTests {
 
     private func text(of bytes: Int) -> String { String(repeating: "x", count: bytes) }
 
+    // MARK: What is kept
+
+    @Test("the child is sent what the client wants and who it is, and nothing else that stood in the request")
+    func line() throws {
+        world.post(listen(#""junk":"\#(text(of: 20_000))",\#(wanted)"#, capabilities: #"{"sampling":{}}"#))
+        let line = try #require(world.sent().first)
+        let envelope =
+            #""io.modelcontextprotocol/protocolVersion":"2026-07-28","#
+            + #""io.modelcontextprotocol/clientCapabilities":{"sampling":{}},"#
+            + #""io.modelcontextprotocol/clientInfo":{"name":"c","version":"1"}"#
+        #expect(line.token(.params) == "{\(wanted),\"_meta\":{\(envelope)}}")
+    }
+
+    @Test("a listen that says more of its client than is kept is refused")
+    func largeListen() throws {
+        let exchange = world.post(listen(wanted, capabilities: #"{"experimental":{"x":"\#(text(of: 17_000))"}}"#))
+        #expect(world.replies[exchange]?.status == 400)
+        #expect(world.body(exchange)?.contains("16384 bytes") == true)
+        #expect(world.sessionCount == 0 && world.sent().isEmpty)
+    }
+
+    @Test("an initialize that says more of its client than is kept is refused; what is not kept may be large")
+    func largeInitialize() throws {
+        let large = #"{"experimental":{"x":"\#(text(of: 17_000))"}}"#
+        let exchange = world.post(World.initialize(capabilities: large))
+        #expect(world.replies[exchange]?.status == 400)
+        #expect(world.body(exchange)?.contains("16384 bytes") == true)
+        #expect(world.sessionCount == 0)
+        let other = world.post(World.initialize(capabilities: #"{"tasks":{"x":"\#(text(of: 17_000))"}}"#))
+        #expect(world.replies[other]?.status == 200)
+        let icons = #""icons":[{"src":"data:image/png;base64,\#(text(of: 17_000))"}]"#
+        let third = world.post(World.initialize.replacing(#""name":"c""#, with: #""name":"c",\#(icons)"#))
+        #expect(world.replies[third]?.status == 200)
+        #expect(world.sessionCount == 2)
+        let legacy = World.ready()
+        let fourth = legacy.post(World.initialize(capabilities: large))
+        #expect(legacy.replies[fourth]?.status == 200, "nothing is kept")
+    }
+
     // MARK: What comes
 
     @Test("the acknowledgement is of what was asked, and lets only that through")
