@@ -146,6 +146,7 @@ extension Bridge {
             write(link, line)
         }
         askForSubscriptions(link)
+        sendHeldListens(link)
         var index = link.waiting.startIndex
         while link.isWritable, link.phase == .ready, index < link.waiting.endIndex {
             let call = link.waiting[index]

@@ -193,12 +193,26 @@ extension Bridge {
     /// Has the child itself be listened to. A new process is asked anew; the stream goes on.
     private mutating func passOnListening(of session: Session, _ link: Link) {
         guard let listening = session.listening else { return }
+        guard link.isWritable else {
+            link.heldListens.insert(session.key)
+            return
+        }
         let notifications = Listening.Honoured(kinds: listening.kinds, uris: listening.uris).text
         let call = ask(link, .listen(session.key), .subscriptionsListen) {
             Messages.listen(id: $0, notifications: notifications, envelope: listening.envelope)
         }
         call.lastForEver()
         session.listening?.call = call.id
+    }
+
+    /// The child reads again: it is listened to for those who waited for that.
+    mutating func sendHeldListens(_ link: Link) {
+        guard link.isWritable, link.phase == .ready else { return }
+        if link.watch.isHeld { adjustWatch(of: link) }
+        for key in link.heldListens.sorted(by: { $0.number < $1.number }) where link.isWritable {
+            link.heldListens.remove(key)
+            if let session = sessions[key] { passOnListening(of: session, link) }
+        }
     }
 
     /// Gives a client what the child says on its subscription, if it asked for that and was promised it.

@@ -252,6 +252,7 @@ extension Bridge {
 
     private mutating func release(_ session: Session, _ link: Link) {
         if case .exclusive = link.role { return stop(link) }
+        link.heldListens.remove(session.key)
         guard !link.isStateless else {
             guard session.listening == nil, !session.isEphemeral || !session.subscriptions.isEmpty else { return }
             for uri in session.subscriptions { link.release(uri) }

@@ -86,6 +86,7 @@ extension Bridge {
         link.lingering = 0
         link.taskTokens.removeAll()
         link.loseAskedSubscriptions()
+        link.heldListens.removeAll()
         link.ping = nil
         // The next process may give the same ids to others.
         for session in sessions.values where session.link == link.id {

@@ -16,6 +16,8 @@ struct Watch {
     /// The one the child has acknowledged, and the one it has not yet.
     var current: (call: CallID, wanted: Wanted)?
     var pending: (call: CallID, wanted: Wanted)?
+    /// Something else is wanted, and waits until the child reads what it is sent.
+    var isHeld = false
     /// How often in a row it ended at once.
     var failures = 0
     /// What it ended with, and when that is tried again. What is wanted otherwise need not wait.
@@ -74,6 +76,8 @@ extension Bridge {
         guard link.isStateless, link.phase == .ready, link.watch.pending == nil else { return }
         let wanted = wanted(on: link)
         guard wanted != link.watch.current?.wanted ?? Watch.Wanted(), wanted != link.watch.retry?.wanted else { return }
+        link.watch.isHeld = !link.isWritable
+        guard link.isWritable else { return }
         guard wanted != Watch.Wanted() else {
             if let current = link.watch.current { endListening(current.call, link) }
             return link.watch.current = nil

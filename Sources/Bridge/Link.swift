@@ -118,6 +118,8 @@ final class Link {
     var askedSubscriptions = 0
     /// What a child of the stateless revision is listened to for, on behalf of clients with a handshake.
     var watch = Watch()
+    /// Clients that are listened for as soon as the child reads what it is sent.
+    var heldListens: Set<SessionKey> = []
     /// Tools whose `structuredContent` clients with a handshake get in a wrapping.
     var wrappedTools: Set<String> = []
     /// Who follows a call's progress after its answer named a task.

@@ -79,6 +79,22 @@ struct PassedListeningTests {
         #expect(legacy.replies[fourth]?.status == 200, "nothing is kept")
     }
 
+    @Test("a child that does not read is sent no listen, and never those whose client went meanwhile")
+    func blocked() throws {
+        world.block()
+        let exchanges = (0..<3).map { _ in world.post(listen(wanted)) }
+        #expect(world.sent().isEmpty)
+        world.goAway(exchanges[1])
+        world.unblock()
+        #expect(world.sent().map(\.method) == ["subscriptions/listen", "subscriptions/listen"])
+        world.block()
+        world.post(listen(wanted))
+        world.childExits()
+        world.unblock()
+        world.modernChildStarts()
+        #expect(world.sent().count == 3, "a new process is told of each once")
+    }
+
     // MARK: What comes
 
     @Test("the acknowledgement is of what was asked, and lets only that through")

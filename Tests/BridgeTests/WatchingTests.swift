@@ -120,6 +120,19 @@ struct WatchingTests {
         #expect(world.failed.isEmpty)
     }
 
+    // MARK: Limits
+
+    @Test("a child that does not read is not sent more")
+    func blocked() throws {
+        world.block()
+        let session = try session().id
+        _ = subscribe(1, "a:1", session)
+        #expect(world.sent().isEmpty)
+        world.unblock()
+        let line = try #require(world.sent().first)
+        #expect(line.method == "subscriptions/listen" && line.contains(#"["a:1"]"#))
+    }
+
     // MARK: Sessions
 
     @Test("a client of --stateless, which has no session, is answered, and nothing stays of its subscription")
