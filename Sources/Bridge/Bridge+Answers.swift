@@ -160,6 +160,7 @@ extension Bridge {
         switch call.phase {
         case .waiting:
             dropQuestions(of: call)
+            link.awaitsNoLonger(call)
             if call.isQueued {
                 unqueue(call, link)
                 call.line = nil

@@ -267,6 +267,8 @@ extension Link {
     static let maxListenedBytes = 64 << 10
     /// Resources that clients may wait for and listen to, all together.
     static let maxAllSubscriptions = 10 * maxSubscriptions
+    /// The bytes of their URIs together, at a child without a handshake: one line has them all.
+    static let maxWatchedBytes = 1 << 20
     /// Subscriptions that the child is asked for at a time.
     static let maxAskedSubscriptions = 64
     /// Requests of the child that clients may be asked at a time.
@@ -301,7 +303,16 @@ extension Link {
 
     /// The session is told of changes from here on.
     func hold(_ uri: String, _ session: Session) {
-        if session.subscriptions.insert(uri).inserted { subscriptions[uri, default: Subscription()].holders += 1 }
+        guard session.subscriptions.insert(uri).inserted else { return }
+        enter(uri)
+        subscriptions[uri]?.holders += 1
+    }
+
+    /// Makes room for a resource that somebody wants to be told of.
+    func enter(_ uri: String) {
+        guard subscriptions[uri] == nil else { return }
+        subscriptions[uri] = Subscription()
+        subscribedBytes += uri.utf8.count
     }
 
     /// One session less holds a subscription.
@@ -314,6 +325,7 @@ extension Link {
     func forgetUnwanted(_ uri: String) {
         guard let entry = subscriptions[uri], entry.holders <= 0, entry.waiting.isEmpty, !entry.isAsked else { return }
         subscriptions[uri] = nil
+        subscribedBytes -= uri.utf8.count
         // What is wanted no more must not pile up behind a child that doesn't answer.
         guard subscriptionQueue.count > 2 * subscriptions.count + 64 else { return }
         subscriptionQueue.removeAll { subscriptions[$0] == nil }

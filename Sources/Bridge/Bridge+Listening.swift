@@ -96,7 +96,8 @@ extension Bridge {
                 link.hold(uri, session)
                 continue
             }
-            link.subscriptions[uri, default: Link.Subscription()].waiting.insert(session.key)
+            link.enter(uri)
+            link.subscriptions[uri]?.waiting.insert(session.key)
             link.subscriptionQueue.append(uri)
             pending += 1
         }
@@ -151,6 +152,7 @@ extension Bridge {
     /// The child is another than clients were told: they listen anew, and learn what it tells.
     mutating func endListening(on link: Link) {
         link.subscriptions.removeAll()
+        link.subscribedBytes = 0
         for session in listeners(on: link) {
             session.subscriptions.removeAll()
             // Who waits for the acknowledgement gets one that fits.

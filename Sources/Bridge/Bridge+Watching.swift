@@ -38,7 +38,8 @@ extension Bridge {
             answer(call, with: Messages.emptyResult(id: id), outcome: .ok)
             return adjustWatch(of: link)
         }
-        guard session.subscriptions.count < Link.maxSubscriptions, uri.utf8.count <= Link.maxURILength else {
+        let count = session.subscriptions.count + session.awaitedSubscriptions
+        guard count < Link.maxSubscriptions, uri.utf8.count <= Link.maxURILength else {
             let limits = "\(Link.maxSubscriptions) resources, with URIs of \(Link.maxURILength) bytes"
             return fail(call, .subscriptionLimit, "a session may subscribe to \(limits); unsubscribe from some")
         }
@@ -46,24 +47,25 @@ extension Bridge {
             link.hold(uri, session)
             return answer(call, with: Messages.emptyResult(id: id), outcome: .ok)
         }
-        call.aftermath = .subscribe(uri: uri)
+        let all = link.subscriptions.count + link.awaitedSubscriptions.count
+        let bytes = link.subscribedBytes + link.awaitedBytes + uri.utf8.count
+        guard all < Link.maxAllSubscriptions, bytes <= Link.maxWatchedBytes else {
+            let limits = "\(Link.maxAllSubscriptions) resources and \(Link.maxWatchedBytes) bytes of URIs at most"
+            return fail(call, .subscriptionLimit, "clients subscribe to \(all) resources already (\(limits))")
+        }
+        link.awaits(uri, call)
         adjustWatch(of: link)
     }
 
     /// The calls that wait for the child to acknowledge a subscription, oldest first.
     private func subscribers(waitingOn link: Link) -> [(call: Call, uri: String)] {
-        calls.values.compactMap { call in
-            guard call.link == link.id, call.phase == .waiting, !call.isQueued,
-                case .subscribe(let uri) = call.aftermath
-            else { return nil }
-            return (call, uri)
-        }.sorted { $0.call.id < $1.call.id }
+        link.awaitedSubscriptions.sorted { $0.key < $1.key }.compactMap { id, uri in calls[id].map { ($0, uri) } }
     }
 
     private func wanted(on link: Link) -> Watch.Wanted {
         var wanted = Watch.Wanted()
         guard let capabilities = link.handshake?.capabilities else { return wanted }
-        wanted.uris = Set(link.subscriptions.keys).union(subscribers(waitingOn: link).map(\.uri))
+        wanted.uris = Set(link.subscriptions.keys).union(link.awaitedSubscriptions.values)
         guard !activeSessions(on: link).isEmpty else { return wanted }
         wanted.kinds = Set(Method.listChanges.filter { $0.listChangedFlag.map(capabilities.contains) ?? false })
         return wanted
@@ -95,18 +97,19 @@ extension Bridge {
         guard var new = link.watch.pending else { return }
         if let old = link.watch.current { endListening(old.call, link) }
         calls[new.call]?.lastForEver()
+        let known = Set(honoured.uris)
         link.watch.pending = nil
         link.watch.failures = 0
         link.watch.retry = nil
         let waiting = subscribers(waitingOn: link).filter { new.wanted.uris.contains($0.uri) }
         // What was refused is not asked for again, except by those who subscribe to it anew.
         new.wanted.uris.subtract(
-            waiting.map(\.uri).filter { !honoured.uris.contains($0) && link.subscriptions[$0] == nil }
+            waiting.map(\.uri).filter { !known.contains($0) && link.subscriptions[$0] == nil }
         )
         link.watch.current = new
         for (call, uri) in waiting {
             guard case .client(let session, let id) = call.origin else { continue }
-            if honoured.uris.contains(uri) {
+            if known.contains(uri) {
                 link.hold(uri, session)
                 answer(call, with: Messages.emptyResult(id: id), outcome: .ok)
             } else {
@@ -218,6 +221,22 @@ extension Bridge {
                 )
             )
         }
+    }
+}
+
+extension Link {
+    /// A call waits for a subscription.
+    fileprivate func awaits(_ uri: String, _ call: Call) {
+        awaitedSubscriptions[call.id] = uri
+        awaitedBytes += uri.utf8.count
+        call.session?.awaitedSubscriptions += 1
+    }
+
+    /// A call has been answered, whatever it waited for.
+    func awaitsNoLonger(_ call: Call) {
+        guard let uri = awaitedSubscriptions.removeValue(forKey: call.id) else { return }
+        awaitedBytes -= uri.utf8.count
+        call.session?.awaitedSubscriptions -= 1
     }
 }
 

@@ -112,12 +112,17 @@ final class Link {
     var sessionsLogLevel: LogLevel?
     /// The resources that sessions want to be told of.
     var subscriptions: [String: Subscription] = [:]
+    /// The bytes of their URIs.
+    var subscribedBytes = 0
     /// Those the child has not been asked for yet; some may be wanted no more.
     var subscriptionQueue = CircularBuffer<String>()
     /// How many it has been asked for and has not answered.
     var askedSubscriptions = 0
     /// What a child of the stateless revision is listened to for, on behalf of clients with a handshake.
     var watch = Watch()
+    /// The subscriptions of sessions that such a child has not acknowledged, and the bytes of their URIs.
+    var awaitedSubscriptions: [CallID: String] = [:]
+    var awaitedBytes = 0
     /// Clients that are listened for as soon as the child reads what it is sent.
     var heldListens: Set<SessionKey> = []
     /// Tools whose `structuredContent` clients with a handshake get in a wrapping.

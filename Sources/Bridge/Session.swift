@@ -54,6 +54,8 @@ final class Session {
     var lastActivity: NIODeadline
     var logLevel: LogLevel?
     var subscriptions: Set<String> = []
+    /// How many more it waits for at a child without a handshake.
+    var awaitedSubscriptions = 0
     /// Requests of the child that it has not answered.
     var serverRequests: Set<Int> = []
     /// Tasks it started (2025-11-25): only it may see them.

@@ -122,6 +122,30 @@ struct WatchingTests {
 
     // MARK: Limits
 
+    @Test("what waits counts, too: so many resources in one session")
+    func limit() throws {
+        let session = try session().id
+        for id in 0..<Link.maxSubscriptions { _ = subscribe(id, "a:\(id)", session) }
+        #expect(world.body(subscribe(-1, "b:1", session))?.contains("subscription_limit") == true)
+        world.post(#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":5}}"#, session: session)
+        let exchange = subscribe(-2, "b:2", session)
+        #expect(world.replies[exchange] == nil, "what was cancelled counts no more")
+    }
+
+    @Test("what the child is asked for at once fits into one line of bounded length")
+    func bytes() throws {
+        let session = try watchedSession()
+        let filler = String(repeating: "x", count: 8000)
+        var refused = 0
+        for id in 0..<140 where world.body(subscribe(id, "a:\(id)\(filler)", session)) != nil { refused += 1 }
+        #expect(refused == 140 - Link.maxWatchedBytes / 8004)
+        acknowledge(try #require(world.sent().first))
+        #expect(world.body(subscribe(-1, "b:\(filler)", session))?.contains("subscription_limit") == true)
+        world.delete(session: session)
+        let other = try world.openSession()
+        #expect(world.body(subscribe(1, "b:\(filler)", other)) == nil, "what was released counts no more")
+    }
+
     @Test("a child that does not read is not sent more")
     func blocked() throws {
         world.block()
