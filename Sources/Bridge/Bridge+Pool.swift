@@ -82,13 +82,15 @@ extension Bridge {
                 && session.tasks.isEmpty && session.elicitations.isEmpty
     }
 
-    private func move(_ session: Session, with call: Call, to link: Link) {
-        if let own = session.link.flatMap({ links[$0] }), session.calledGeneration == own.generation {
-            own.servedStrangers = true
-        }
+    private mutating func move(_ session: Session, with call: Call, to link: Link) {
+        let own = session.link.flatMap { links[$0] }
+        if let own, session.calledGeneration == own.generation { own.servedStrangers = true }
         session.calledGeneration = nil
         session.link = link.id
         call.link = link.id
+        // What it is told of changes, it is told by its child.
+        own.map { adjustWatch(of: $0) }
+        adjustWatch(of: link)
     }
 }
 

@@ -172,4 +172,29 @@ struct WatchingTests {
         #expect(world.body(exchange)?.text == result("1"))
         #expect(world.sent().map(\.method) == ["notifications/cancelled"])
     }
+
+    @Test("a session that moves to another child of a pool is told of changes there")
+    func moved() throws {
+        let world = World {
+            $0.isolation = .pool(2)
+            $0.upstreamProtocol = .auto
+        }
+        for link in 0...1 { world.childStarts(link) }
+        for link in 0...1 {
+            let probe = try #require(world.sent(link).first)
+            world.childSays(World.discovered(id: probe.id, capabilities: Self.capabilities), link: link)
+        }
+        let session = try world.openSession()
+        let first = try #require(world.sent(0).first)
+        let meta = #"{"io.modelcontextprotocol/subscriptionId":\#(first.id)}"#
+        let params = #"{"notifications":{"toolsListChanged":true},"_meta":\#(meta)}"#
+        world.childSays(
+            #"{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":\#(params)}"#
+        )
+        world.post(StatelessRequest())
+        _ = world.sent(0)
+        world.post(toolCall("1"), session: session)
+        #expect(Set(world.sent(1).map(\.method)) == ["subscriptions/listen", "tools/call"])
+        #expect(world.sent(0).map(\.method) == ["notifications/cancelled"], "nobody listens there any more")
+    }
 }
