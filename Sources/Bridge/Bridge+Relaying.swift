@@ -111,6 +111,12 @@ extension Bridge {
             session.logLevel = level
             return answer(call, with: Messages.emptyResult(id: id), outcome: .ok)
         case .resourcesSubscribe, .resourcesUnsubscribe: return watch(incoming, call, session, link)
+        case .subscriptionsListen:
+            // Under 404, its status in the newest revision, an older client takes its session for lost.
+            let message = "revision \(session.revision.rawValue) has no subscriptions/listen; use resources/subscribe"
+            let error = Failure.methodNotFound.response(id: id, message)
+            reject(.methodNotFound, message)
+            return answer(call, with: error, outcome: .rejected, errorCode: Failure.methodNotFound.code)
         case .tasksGet, .tasksResult, .tasksCancel, .tasksList:
             return fail(call, .notShared, "tasks are not available: the MCP server has none in your revision")
         default: break

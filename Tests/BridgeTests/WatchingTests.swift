@@ -173,6 +173,19 @@ struct WatchingTests {
         #expect(world.sent().map(\.method) == ["notifications/cancelled"])
     }
 
+    @Test("older revisions have no listen", arguments: ["2024-11-05", "2025-11-25"])
+    func listen(revision: String) throws {
+        let session = try session(revision).id
+        let params = #"{"notifications":{"toolsListChanged":true}}"#
+        let exchange = world.post(
+            #"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":\#(params)}"#,
+            session: session
+        )
+        #expect(world.body(exchange)?.errorCode == -32601)
+        #expect(world.replies[exchange]?.status == 200, "404 would say that the session is gone")
+        #expect(world.sent().isEmpty)
+    }
+
     @Test("a session that moves to another child of a pool is told of changes there")
     func moved() throws {
         let world = World {
