@@ -57,7 +57,8 @@ extension Bridge {
         let isWrapped = call.target.map { link.wrappedTools.contains($0) } ?? false
         let plain = Translation.forHandshake(result: message, envelope, isWrapped: isWrapped)
         guard call.method == .toolsList, let scanned = try? Envelope.scan(plain) else { return plain }
-        let (list, wrapped) = Translation.withObjectSchemas(plain, scanned)
+        let (list, wrapped, others) = Translation.withObjectSchemas(plain, scanned)
+        link.wrappedTools.subtract(others)
         if link.wrappedTools.count < KnownNames.capacity { link.wrappedTools.formUnion(wrapped) }
         return list
     }

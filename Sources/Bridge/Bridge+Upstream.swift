@@ -22,6 +22,7 @@ extension Bridge {
         link.unconfirmedBytes = 0
         link.servedStrangers = false
         link.parameterHeaders.removeAll()
+        link.wrappedTools.removeAll()
         link.phase = .starting
         beginHandshake(link)
     }

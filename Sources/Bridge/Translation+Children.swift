@@ -187,21 +187,30 @@ extension Translation {
         return message.splicing(.init(result, object.text), newline: false)
     }
 
-    /// A list of tools in which every `outputSchema` is that of an object, and the tools for which that is a wrapping.
-    static func withObjectSchemas(_ message: ByteBuffer, _ scanned: Envelope) -> (ByteBuffer, wrapped: Set<String>) {
+    /// A list of tools in which every `outputSchema` is that of an object, the tools for which that is a wrapping, and
+    /// the others.
+    static func withObjectSchemas(_ message: ByteBuffer, _ scanned: Envelope)
+        -> (ByteBuffer, wrapped: Set<String>, others: Set<String>)
+    {
         let list = scanned[.result].flatMap { result in
             members(of: result, in: message).first { $0.name == "tools" }?.value
         }
-        guard let list else { return (message, []) }
+        guard let list else { return (message, [], []) }
         var wrapped: Set<String> = []
+        var others: Set<String> = []
         let texts = elements(of: list, in: message).map { tool in
             let present = members(of: tool, in: message)
+            guard let name = present.last(where: { $0.name == "name" }).flatMap({ message.string($0.value) }) else {
+                return message.text(tool)
+            }
             guard let schema = present.last(where: { $0.name == "outputSchema" })?.value,
                 !members(of: schema, in: message).contains(where: {
                     $0.name == "type" && message.string($0.value) == "object"
-                }),
-                let name = present.last(where: { $0.name == "name" }).flatMap({ message.string($0.value) })
-            else { return message.text(tool) }
+                })
+            else {
+                others.insert(name)
+                return message.text(tool)
+            }
             wrapped.insert(name)
             var object = ObjectText()
             for member in present {
@@ -214,8 +223,9 @@ extension Translation {
             }
             return object.text
         }
-        guard !wrapped.isEmpty else { return (message, []) }
-        return (message.splicing(.init(list, "[" + texts.joined(separator: ",") + "]"), newline: false), wrapped)
+        guard !wrapped.isEmpty else { return (message, [], others) }
+        let edit = Edit(list, "[" + texts.joined(separator: ",") + "]")
+        return (message.splicing(edit, newline: false), wrapped, others)
     }
 
     /// An error for a client of the stateless revision from a child of the same, which must not use the codes of older

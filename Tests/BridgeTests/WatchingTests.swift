@@ -210,4 +210,31 @@ struct WatchingTests {
         #expect(Set(world.sent(1).map(\.method)) == ["subscriptions/listen", "tools/call"])
         #expect(world.sent(0).map(\.method) == ["notifications/cancelled"], "nobody listens there any more")
     }
+
+    // MARK: Tools
+
+    @Test("a tool that has an object's schema now is not wrapped any more; a new process says anew which are")
+    func wrapping() throws {
+        let session = try watchedSession()
+        func list(_ schema: String) throws {
+            world.post(#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, session: session)
+            let tools = #"[{"name":"t","outputSchema":\#(schema)}]"#
+            let id = try #require(world.sent().first).id
+            world.childSays(result(id, #"{"resultType":"complete","tools":\#(tools)}"#))
+        }
+        func content() throws -> String? {
+            let exchange = world.post(toolCall("2"), session: session)
+            let id = try #require(world.sent().last).id
+            world.childSays(result(id, #"{"resultType":"complete","structuredContent":{"a":1}}"#))
+            return world.body(exchange)?.token(.result)
+        }
+        try list(#"{"type":"array"}"#)
+        #expect(try content() == #"{"structuredContent":{"result":{"a":1}}}"#)
+        try list(#"{"type":"object"}"#)
+        #expect(try content() == #"{"structuredContent":{"a":1}}"#)
+        try list(#"{"type":"array"}"#)
+        world.childExits()
+        world.modernChildStarts(capabilities: Self.capabilities)
+        #expect(try content() == #"{"structuredContent":{"a":1}}"#)
+    }
 }
