@@ -38,6 +38,7 @@ extension Bridge {
             answer(call, with: Messages.emptyResult(id: id), outcome: .ok)
             return adjustWatch(of: link)
         }
+        guard link.phase != .crashLoop, link.phase != .stopping else { return failUnavailable(call, link) }
         let count = session.subscriptions.count + session.awaitedSubscriptions
         guard count < Link.maxSubscriptions, uri.utf8.count <= Link.maxURILength else {
             let limits = "\(Link.maxSubscriptions) resources, with URIs of \(Link.maxURILength) bytes"

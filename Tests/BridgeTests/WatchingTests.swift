@@ -120,6 +120,13 @@ struct WatchingTests {
         #expect(world.failed.isEmpty)
     }
 
+    @Test("nobody waits for a child that keeps failing")
+    func crashLoop() throws {
+        let session = try watchedSession()
+        world.childExits(plan: .crashLoop(delayMilliseconds: 1000, attempt: 9))
+        #expect(world.body(subscribe(1, "a:1", session))?.contains("upstream_unavailable") == true)
+    }
+
     // MARK: Limits
 
     @Test("what waits counts, too: so many resources in one session")
