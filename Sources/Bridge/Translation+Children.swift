@@ -100,7 +100,23 @@ extension Translation {
             default: declared.add(member.name, text)
             }
         }
-        return envelope(capabilities: declared.text, client: scanned[.clientInfo].map { initialize.text($0) })
+        return envelope(capabilities: declared.text, client: scanned[.clientInfo].map { clientInfo($0, initialize) })
+    }
+
+    /// What a request of the stateless revision says of its client.
+    static func envelope(ofStateless message: ByteBuffer, _ scanned: Envelope) -> String {
+        var meta = ObjectText()
+        for member in scanned[.meta].map({ members(of: $0, in: message) }) ?? []
+        where MetaKey.ofRequests.contains(member.name) {
+            let isInfo = member.name == MetaKey.clientInfo
+            meta.add(member.name, isInfo ? clientInfo(member.value, message) : message.text(member.value))
+        }
+        return meta.members
+    }
+
+    /// Who the client is. Its icons are for people to see, may be of any size, and are not kept.
+    private static func clientInfo(_ range: ByteRange, _ message: ByteBuffer) -> String {
+        without(["icons"], range, message).text
     }
 
     /// What a request of the stateless revision says of its client.

@@ -70,9 +70,13 @@ struct PassedListeningTests {
         #expect(world.sessionCount == 0)
         let other = world.post(World.initialize(capabilities: #"{"tasks":{"x":"\#(text(of: 17_000))"}}"#))
         #expect(world.replies[other]?.status == 200)
-        #expect(world.sessionCount == 1)
+        let icons = #""icons":[{"src":"data:image/png;base64,\#(text(of: 17_000))"}]"#
+        let third = world.post(World.initialize.replacing(#""name":"c""#, with: #""name":"c",\#(icons)"#))
+        #expect(world.replies[third]?.status == 200)
+        #expect(world.sessionCount == 2)
         let legacy = World.ready()
-        #expect(legacy.replies[legacy.post(World.initialize(capabilities: large))]?.status == 200, "nothing is kept")
+        let fourth = legacy.post(World.initialize(capabilities: large))
+        #expect(legacy.replies[fourth]?.status == 200, "nothing is kept")
     }
 
     @Test("a child that does not read is sent no listen, and never those whose client went meanwhile")
@@ -135,7 +139,10 @@ struct PassedListeningTests {
         #expect(world.ended.contains(exchange))
     }
 
-    @Test("errors keep to the codes of the revision", arguments: [(-32601, -32601), (-32002, -32602), (-32042, -32603)])
+    @Test(
+        "errors keep to the codes of the revision",
+        arguments: [(-32601, -32601), (-32002, -32602), (-32042, -32603)]
+    )
     func error(code: Int, expected: Int) throws {
         let (exchange, line) = try listener()
         world.childSays(#"{"jsonrpc":"2.0","id":\#(line.id),"error":{"code":\#(code),"message":"m"}}"#)
