@@ -60,7 +60,7 @@ extension Option.Key {
         case .port, .host, .streamEndpoint, .sseEndpoint, .server, .healthEndpoint, .env, .envFile, .passEnvironment,
             .cwd, .shell, .isolation, .clientCapabilities, .stateless, .eventStore, .maxLine, .name, .adminListen, .log,
             .logFormat, .journalRate, .journalBurst, .histograms, .telemetry, .config, .checkConfig, .help, .version,
-            .printOptionsTable:
+            .printOptionsTable, .printManPage, .printBashCompletion, .printZshCompletion, .printFishCompletion:
             false
         }
     }
