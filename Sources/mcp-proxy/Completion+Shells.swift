@@ -168,7 +168,8 @@ extension Completion {
             # fish completion for \(Product.name)
             # SPDX-License-Identifier: Apache-2.0
 
-            # Whether the cursor is among the options of the proxy, behind its command, or where fleet wants a verb or more.
+            # Whether the cursor is at one of these: the options of the proxy or the command it runs, that command behind
+            # a --, what follows the command, the verb of fleet, or what follows the verb.
             function __mcp_proxy_at
                 set -l at options
                 set -l is_value false
@@ -187,14 +188,14 @@ extension Completion {
                         case 'options,--'
                             set at command
                         case 'options,-*'
-                        case 'options,*'
-                            set at command
+                        case 'options,*' 'command,*'
+                            set at arguments
                     end
                 end
-                test $at = $argv[1]
+                contains $at $argv
             end
 
-            \((lines + own + ["\(command) -n '__mcp_proxy_at options' -a '(__fish_complete_command)'"]).joined(separator: "\n"))
+            \((lines + own + ["\(command) -n '__mcp_proxy_at options command' -f -a '(__fish_complete_command)'"]).joined(separator: "\n"))
             \((verbs + more).joined(separator: "\n"))
 
             """
