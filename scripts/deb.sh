@@ -24,8 +24,9 @@ version=$("$binary" --version)
 version=${version#* }
 architecture=$(dpkg --print-architecture)
 maintainer="${DEBFULLNAME:-mcp-proxy authors} <${DEBEMAIL:-mcp-proxy@example.com}>"
-export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
-export LC_ALL=C.UTF-8
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)} \
+    || die "this is no clone of the repository: say with SOURCE_DATE_EPOCH of which second it is"
+export SOURCE_DATE_EPOCH LC_ALL=C.UTF-8
 umask 022
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -84,7 +84,7 @@ def test_it_starts_answers_and_is_found_healthy():
         host.path("/usr/local/bin/tini").write_bytes(Path(tini).read_bytes())
         host.path("/usr/local/bin/tini").chmod(0o755)
         host.shell(user)
-        assert host.run("id", "-u", only("USER")).stdout.strip() == "65532"
+        assert host.run("id", "-u", only("USER")).stdout.strip() == "10001"
         settings = [f"--setenv={variable}" for variable in environment]
         described = [f"--uid={only('USER')}", f"--working-directory={only('WORKDIR')}", *settings]
         host.run("systemd-run", "--unit=image", "--property=Type=exec", *described, *start)

@@ -94,6 +94,8 @@ def test_what_it_is(package, tree):
     assert names - {"libc6", "libgcc-s1", "systemd"} <= set(image.split())
     # Older ones know nothing of the short form of relocations.
     assert re.search(r"libc6 \(>= (\S+)\)", depends)[1] == "2.36"
+    # Libraries are looked for where the system has them.
+    assert "RUNPATH" not in finished("readelf", "-d", tree / "usr/bin/mcp-proxy").stdout
     assert (tree / "DEBIAN/conffiles").read_text() == f"{CONFFILE}\n"
     sums = (tree / "DEBIAN/md5sums").read_text(encoding="utf-8")
     assert finished("md5sum", "--check", "--quiet", "-", input=sums, cwd=tree).stdout == ""
