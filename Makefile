@@ -3,8 +3,11 @@
 
 PORT ?= 8080
 FUZZ_SECONDS ?= 60
+# What `make deb` packs, if not a release that it builds, and where to.
+BINARY ?=
+DIST ?= dist
 
-.PHONY: run test lint format fuzz bench dashboards pictures clean help
+.PHONY: run test lint format fuzz bench dashboards pictures deb clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +18,7 @@ help:
 	@echo 'make bench   measure requests per second, latency and memory'
 	@echo 'make dashboards  write grafana/dashboards from grafana/src'
 	@echo 'make pictures  draw the dashboards from a recorded run (after make test, which fetches Prometheus)'
+	@echo 'make deb     pack a release into dist/mcp-proxy_VERSION_ARCHITECTURE.deb'
 	@echo 'make clean   remove what was built, and the Python environments of the tests'
 
 run:
@@ -41,6 +45,9 @@ dashboards:
 pictures:
 	@PATH="$$PATH:$(CURDIR)/.venvs/debian/usr/bin" .venvs/pytest/bin/python grafana/src/draw.py
 
+deb:
+	@scripts/deb.sh "$(BINARY)" $(DIST)
+
 clean:
-	rm -rf .build .venvs
+	rm -rf .build .venvs dist
 	find Tests/Integration -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -74,6 +74,8 @@ integrate() {
 count() { sed -nE "s/$1/\\1/p" "$2" | awk '{ sum += $1 } END { print sum + 0 }'; }
 
 must "packages" need_packages "${build_packages[@]}" python3 python3-venv systemd podman
+# What checks the Debian package, its man page and its completions.
+must "packages for the package" need_packages binutils chrpath dpkg-dev lintian man-db bash-completion zsh fish
 # Not as a step, which is a shell of its own: it adds to PATH.
 unpack_packages prometheus prometheus-alertmanager prometheus-blackbox-exporter
 # Docker, which the tests start for themselves.

@@ -24,6 +24,10 @@ enum Invocation {
         case .help: return .print(Help.text)
         case .version: return .print("\(Product.name) \(Product.version)\n")
         case .printOptionsTable: return .print(Help.markdown)
+        case .printManPage: return .print(ManPage.text)
+        case .printBashCompletion: return .print(Completion.bash)
+        case .printZshCompletion: return .print(Completion.zsh)
+        case .printFishCompletion: return .print(Completion.fish)
         default: break
         }
         let resolution = try Resolver(surroundings: surroundings, warn: warn).resolve(arguments)

@@ -14,7 +14,8 @@ struct Option: Sendable {
         case streamAfter, keepAliveInterval, keepAliveTimeout, readTimeout, gracefulShutdownTimeout
         case allowOrigin, allowHost, strictHost
         case name, adminListen, log, logFormat, journalRate, journalBurst, logPayloads, histograms, telemetry, debug
-        case config, checkConfig, help, version, printOptionsTable
+        case config, checkConfig, help, version
+        case printOptionsTable, printManPage, printBashCompletion, printZshCompletion, printFishCompletion
     }
 
     /// The headings of `--help`, in its order.

@@ -389,15 +389,17 @@ extension Option {
         ),
         Option(.help, .action, .other, "print this help", short: "h", layers: .flag),
         Option(.version, .action, .other, "print the version", short: "V", layers: .flag),
-        Option(
-            .printOptionsTable,
-            .action,
-            .other,
-            "print the options as a Markdown table",
-            isHidden: true,
-            layers: .flag
-        ),
+        printing(.printOptionsTable, "print the options as a Markdown table"),
+        printing(.printManPage, "print the man page"),
+        printing(.printBashCompletion, "print what completes a command line in bash"),
+        printing(.printZshCompletion, "print what completes a command line in zsh"),
+        printing(.printFishCompletion, "print what completes a command line in fish"),
     ]
+
+    /// For those who build packages: one more text that the table turns into.
+    private static func printing(_ key: Key, _ help: String) -> Option {
+        Option(key, .action, .other, help, isHidden: true, layers: .flag)
+    }
 
     /// Positions in a message are 32-bit, so nothing may be larger.
     private static let maximumBytes = Int(Int32.max)

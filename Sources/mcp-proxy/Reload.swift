@@ -61,7 +61,7 @@ extension Option.Key {
             .cwd, .shell, .isolation, .upstreamProtocol, .clientCapabilities, .stateless, .eventStore, .maxLine, .name,
             .adminListen, .log,
             .logFormat, .journalRate, .journalBurst, .histograms, .telemetry, .config, .checkConfig, .help, .version,
-            .printOptionsTable:
+            .printOptionsTable, .printManPage, .printBashCompletion, .printZshCompletion, .printFishCompletion:
             false
         }
     }

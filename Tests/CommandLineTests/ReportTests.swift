@@ -30,7 +30,7 @@ import Wording
         }
         for status in ExitStatus.allCases { #expect(Help.text.contains("  \(status.rawValue) ")) }
         for group in Option.Group.allCases { #expect(lines.contains { $0 == group.rawValue }) }
-        #expect(!Help.text.contains("print-options-table"))
+        #expect(!Help.text.contains("--print-"))
     }
 
     @Test func theMarkdownTableListsEveryOption() throws {
