@@ -119,16 +119,6 @@ extension Translation {
         without(["icons"], range, message).text
     }
 
-    /// What a request of the stateless revision says of its client.
-    static func envelope(ofStateless message: ByteBuffer, _ scanned: Envelope) -> String {
-        var meta = ObjectText()
-        for member in scanned[.meta].map({ members(of: $0, in: message) }) ?? []
-        where MetaKey.ofRequests.contains(member.name) {
-            meta.add(member.name, message.text(member.value))
-        }
-        return meta.members
-    }
-
     private static func envelope(capabilities: String, client: String?) -> String {
         var meta = ObjectText()
         meta.add(MetaKey.protocolVersion, #""\#(Revision.stateless.rawValue)""#)

@@ -32,14 +32,19 @@ package struct InstanceStatus: Sendable, Equatable {
     ///   - metrics: The text of `/metrics`.
     ///   - now: Seconds since 1970.
     package init(readiness: String, metrics: String, now: Double) {
-        state = member("status", of: readiness) ?? "unknown"
+        // Whatever listens there may answer anything.
+        let told = member("status", of: readiness) ?? ""
+        let isWord =
+            !told.isEmpty
+            && told.utf8.allSatisfy { UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 || $0 == UInt8(ascii: "_") }
+        state = isWord ? told : "unknown"
         detail = state == "ready" ? "" : member("reason", of: readiness) ?? ""
         let samples = MetricSample.all(metrics)
         let sum = { (name: String) -> Double? in
             let values = samples.filter { $0.name == name }.map(\.value)
             return values.isEmpty ? nil : values.reduce(0, +)
         }
-        version = samples.first { $0.name == "mcp_proxy_upstream_info" }?.labels["server_version"]
+        version = samples.first { $0.name == "mcp_proxy_upstream_info" }?.labels["server_version"].map(printable)
         uptime = sum("process_start_time_seconds").map { max(0, now - $0) }
         let exits = samples.filter { $0.name == "mcp_proxy_upstream_exits_total" }
         restarts = Int(exits.filter { $0.labels["reason"] != "stopped" }.map(\.value).reduce(0, +))
@@ -52,11 +57,14 @@ package struct InstanceStatus: Sendable, Equatable {
     }
 }
 
-/// A line of the text format of Prometheus: `name{label="value"} 1.5`.
+/// A line of the text format of Prometheus: `name{label="value"} 1.5`. None for numbers that nothing here can be.
 package struct MetricSample {
     package var name: Substring
     package var labels: [Substring: String] = [:]
     package var value: Double
+
+    /// So small that sums of them are whole numbers, too.
+    static let plausible = 0...1e12
 
     /// Those of a whole page.
     package static func all(_ page: String) -> [MetricSample] {
@@ -65,7 +73,7 @@ package struct MetricSample {
 
     private init?(_ line: Substring) {
         guard !line.hasPrefix("#"), let space = line.lastIndex(of: " "),
-            let value = Double(line[line.index(after: space)...])
+            let value = Double(line[line.index(after: space)...]), Self.plausible ~= value
         else { return nil }
         self.value = value
         let series = line[..<space]
@@ -90,7 +98,9 @@ package struct MetricSample {
 private func quantile(_ rank: Double, _ buckets: [MetricSample]) -> Double? {
     var counts: [Double: Double] = [:]
     for bucket in buckets {
-        guard let text = bucket.labels["le"], let bound = text == "+Inf" ? .infinity : Double(text) else { continue }
+        guard let text = bucket.labels["le"], let bound = text == "+Inf" ? .infinity : Double(text),
+            bound == .infinity || MetricSample.plausible ~= bound
+        else { continue }
         counts[bound, default: 0] += bucket.value
     }
     let sorted = counts.sorted { $0.key < $1.key }
@@ -105,6 +115,11 @@ private func quantile(_ rank: Double, _ buckets: [MetricSample]) -> Double? {
     return bound
 }
 
+/// A text without what a terminal would obey.
+private func printable(_ text: String) -> String {
+    String(String.UnicodeScalarView(text.unicodeScalars.filter { $0.properties.generalCategory != .control }))
+}
+
 /// The text of a member of a flat JSON object.
 private func member(_ name: String, of json: String) -> String? {
     guard let start = json.firstRange(of: "\"\(name)\":\"")?.upperBound else { return nil }
@@ -113,5 +128,5 @@ private func member(_ name: String, of json: String) -> String? {
     while let character = rest.popFirst(), character != "\"" {
         text.append(character == "\\" ? rest.popFirst() ?? " " : character)
     }
-    return text
+    return printable(text)
 }

@@ -48,6 +48,24 @@ import Testing
         #expect(status.sessions == nil)
     }
 
+    @Test(arguments: [#"{"status":""}"#, #"{"status":" "}"#, "{\"status\":\"\u{1B}[2J\"}", "<html>", ""])
+    func whateverListensThere(readiness: String) throws {
+        let metrics = """
+            process_start_time_seconds NaN
+            mcp_proxy_sessions 1e300
+            mcp_proxy_requests_total{outcome="ok"} -Inf
+            mcp_server_operation_duration_seconds_bucket{le="1e300"} 5
+            mcp_server_operation_duration_seconds_bucket{le="nan"} 5
+            mcp_proxy_upstream_info{server_version="1\u{1B}c\u{9B}"} 1
+
+            """
+        let status = InstanceStatus(readiness: readiness, metrics: metrics, now: 4600.5)
+        let server = try rows()[0].0
+        #expect(status.state == "unknown" && status.version == "1c")
+        let text = StatusTable.text([(server, status)], width: 10, isColoured: true)
+        #expect(text == "NAME  STATE\ntime  \u{1B}[31munknown\u{1B}[0m\n")
+    }
+
     private func rows() throws -> [(Server, InstanceStatus)] {
         let text = """
             servers:
