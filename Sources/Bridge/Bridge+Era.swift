@@ -36,20 +36,23 @@ extension Bridge {
     /// The child answered `server/discover`. An answer that comes when all is settled is of no use and no fault: it may
     /// have taken long to start.
     mutating func discoverAnswered(_ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
-        link.era.answered()
         guard link.phase == .initializing else { return }
         switch Link.Handshake.discovered(message, envelope) {
         case .success(let new):
             // Whether it will still do without a handshake depends on what it makes of the one it has been offered.
             guard !link.era.isOffered else { return link.era.discovered = new }
             agree(new, link)
-        case .failure(let refusal):
-            guard !link.era.isOffered else { return }
-            guard configuration.upstreamProtocol == .auto, !link.era.isRefused else {
-                return effects.append(.fail(link: link.id, .handshakeFailed, detail: refusal.detail))
-            }
-            offerHandshake(link)
+        case .failure(let refusal): discoverRefused(refusal.detail, link)
         }
+    }
+
+    /// The child's answer to `server/discover` says no, or says nothing that can be read.
+    mutating func discoverRefused(_ detail: String, _ link: Link) {
+        guard link.phase == .initializing, !link.era.isOffered else { return }
+        guard configuration.upstreamProtocol == .auto, !link.era.isRefused else {
+            return effects.append(.fail(link: link.id, .handshakeFailed, detail: detail))
+        }
+        offerHandshake(link)
     }
 
     /// No answer to `server/discover`.

@@ -19,12 +19,13 @@ struct EraSearch {
 
     /// Whether the child speaks the stateless revision; nil as long as nobody knows.
     private(set) var isStateless: Bool?
-    /// A process went without a word when it was asked. Only if the next one likes `initialize` better was it that.
+    /// A process that was asked did not become ready, whatever it answered. Only if the next one likes `initialize`
+    /// better was it that.
     private var isShy = false
 
     // The running process.
-    /// `server/discover` has not been answered.
-    private var isAsked = false
+    /// `server/discover` has been sent.
+    private var wasAsked = false
     /// `initialize` has been sent.
     private(set) var isOffered = false
     /// It refused `initialize` as only a server without a handshake does.
@@ -37,7 +38,7 @@ struct EraSearch {
 
     /// A process has been started.
     mutating func begin(_ wanted: UpstreamProtocol) -> Opening {
-        isAsked = false
+        wasAsked = false
         isOffered = false
         isRefused = false
         discovered = nil
@@ -50,9 +51,7 @@ struct EraSearch {
         return isStateless == true ? .discover : .probe
     }
 
-    mutating func asked() { isAsked = true }
-
-    mutating func answered() { isAsked = false }
+    mutating func asked() { wasAsked = true }
 
     mutating func offered() { isOffered = true }
 
@@ -63,12 +62,13 @@ struct EraSearch {
 
     mutating func settled(isStateless: Bool) {
         self.isStateless = isStateless
+        isShy = false
         discovered = nil
     }
 
     /// The process ended before anything was settled.
     mutating func failed() {
-        isShy = isAsked && !isShy
+        isShy = wasAsked && !isShy
         if isStateless == true { isStateless = nil }
     }
 }

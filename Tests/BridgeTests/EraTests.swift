@@ -190,6 +190,44 @@ struct EraTests {
         #expect(world.revisions == ["2026-07-28"])
     }
 
+    @Test(
+        "an answer to the probe that nobody can read is a refusal like any other",
+        arguments: [#""jsonrpc":"2.0","error":"unknown method""#, #""error":{"code":-32601,"message":"no"}"#, nil]
+    )
+    func unreadable(members: String?) throws {
+        let world = auto()
+        let probe = try #require(world.sent().first)
+        if let members {
+            world.childSays(#"{"id":\#(probe.id),\#(members)}"#)
+        } else {
+            world.childSays(oversize: Int(probe.id), bytes: 1 << 30)
+        }
+        #expect(world.failed.isEmpty)
+        let initialize = try #require(world.sent().first)
+        world.childSays(World.handshake(id: initialize.id))
+        #expect(world.revisions == ["2025-11-25"])
+    }
+
+    @Test(
+        "one that answers the probe and is spoiled by it begins with the handshake from then on",
+        arguments: [true, false],
+        ["{}", nil]
+    )
+    func spoiled(refusesHandshake: Bool, answer: String?) throws {
+        let world = auto()
+        let probe = try #require(world.sent().first)
+        world.childSays(answer.map { result(probe.id, $0) } ?? refusal(probe.id, -32601))
+        let offered = try #require(world.sent().first)
+        if refusesHandshake { world.childSays(refusal(offered.id, -1)) }
+        #expect(world.failed.count == (refusesHandshake ? 1 : 0))
+        world.childExits(.exit, signal: nil)
+        world.childStarts()
+        let initialize = try #require(world.sent().first)
+        #expect(initialize.method == "initialize")
+        world.childSays(World.handshake(id: initialize.id))
+        #expect(world.revisions == ["2025-11-25"])
+    }
+
     @Test("one that goes at the probe begins with the handshake from then on")
     func exits() throws {
         let world = auto()
