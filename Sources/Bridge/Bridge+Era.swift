@@ -49,7 +49,8 @@ extension Bridge {
     /// The child's answer to `server/discover` says no, or says nothing that can be read.
     mutating func discoverRefused(_ detail: String, _ link: Link) {
         guard link.phase == .initializing, !link.era.isOffered else { return }
-        guard configuration.upstreamProtocol == .auto, !link.era.isRefused else {
+        guard configuration.upstreamProtocol == .auto, link.era.refusal == nil else {
+            let detail = link.era.refusal.map { "\($0), and \(detail)" } ?? detail
             return effects.append(.fail(link: link.id, .handshakeFailed, detail: detail))
         }
         offerHandshake(link)
@@ -57,7 +58,7 @@ extension Bridge {
 
     /// No answer to `server/discover`.
     mutating func discoverExpired(_ call: Call, _ link: Link) {
-        if configuration.upstreamProtocol == .auto, link.era.isStateless == nil, !link.era.isRefused {
+        if configuration.upstreamProtocol == .auto, link.era.isStateless == nil, link.era.refusal == nil {
             // It may still be starting, or not answer what it does not know: nothing is decided by silence.
             call.phase = .abandoned(since: now)
             call.hardDeadline = now + configuration.maxRequestTime
@@ -65,7 +66,8 @@ extension Bridge {
             return offerHandshake(link)
         }
         calls[call.id] = nil
-        let detail = "no answer to server/discover within \(configuration.connectionTimeout.words)"
+        let silence = "no answer to server/discover within \(configuration.connectionTimeout.words)"
+        let detail = link.era.refusal.map { "\($0), and \(silence)" } ?? silence
         effects.append(.fail(link: link.id, .handshakeFailed, detail: detail))
     }
 
@@ -78,11 +80,28 @@ extension Bridge {
             if let discovered = link.era.discovered { return agree(discovered, link) }
             let code = envelope[.errorCode].flatMap { message.integer($0) } ?? 0
             if link.role == .shared, configuration.upstreamProtocol == .auto, (-32022 ... -32020).contains(code) {
-                link.era.refused()
+                link.era.refused(refusal.detail)
                 return discover(link, within: configuration.connectionTimeout)
             }
+            if let probe = openProbe(of: link) { return waitFor(probe, link, refusal.detail) }
             effects.append(.fail(link: link.id, .handshakeFailed, detail: refusal.detail))
         }
+    }
+
+    /// The question whether a process speaks the stateless revision, as long as it is not answered.
+    private func openProbe(of link: Link) -> Call? {
+        calls.values.first { call in
+            if case .own(.discover) = call.origin { call.link == link.id } else { false }
+        }
+    }
+
+    /// A process that is slow to start may refuse `initialize` before it gets to the probe: its answer to that decides.
+    private mutating func waitFor(_ probe: Call, _ link: Link, _ refusal: String) {
+        link.era.refused(refusal)
+        probe.phase = .sent
+        probe.deadline = probe.arrived + configuration.connectionTimeout
+        probe.hardDeadline = probe.deadline
+        wake(at: probe.deadline)
     }
 
     /// No answer to `initialize` of the proxy's own.

@@ -5,8 +5,8 @@ import MCP
 import NIOCore
 
 /// How it is found out whether a shared child begins with a handshake (2026-07-28, "stdio: Protocol Version
-/// Negotiation"). What one process has shown is remembered for the next: a child is asked `server/discover` once, not
-/// at each restart.
+/// Negotiation"). What a process that became ready has shown is remembered for the next: it is asked `server/discover`
+/// once, not at each restart.
 struct EraSearch {
     /// What a process that has just been started is sent.
     enum Opening: Equatable {
@@ -28,8 +28,8 @@ struct EraSearch {
     private var wasAsked = false
     /// `initialize` has been sent.
     private(set) var isOffered = false
-    /// It refused `initialize` as only a server without a handshake does.
-    private(set) var isRefused = false
+    /// Why it refused `initialize`, when its answer to `server/discover` decides instead.
+    private(set) var refusal: String?
     /// What it said of itself after `initialize` had been sent: its answer to that decides.
     var discovered: Link.Handshake?
 
@@ -40,7 +40,7 @@ struct EraSearch {
     mutating func begin(_ wanted: UpstreamProtocol) -> Opening {
         wasAsked = false
         isOffered = false
-        isRefused = false
+        refusal = nil
         discovered = nil
         switch wanted {
         case .legacy: return .initialize
@@ -55,8 +55,8 @@ struct EraSearch {
 
     mutating func offered() { isOffered = true }
 
-    mutating func refused() {
-        isRefused = true
+    mutating func refused(_ detail: String) {
+        refusal = detail
         isOffered = false
     }
 
@@ -66,10 +66,10 @@ struct EraSearch {
         discovered = nil
     }
 
-    /// The process ended before anything was settled.
+    /// The process ended before anything was settled. What its predecessors spoke says no more about the next.
     mutating func failed() {
         isShy = wasAsked && !isShy
-        if isStateless == true { isStateless = nil }
+        isStateless = nil
     }
 }
 
