@@ -98,7 +98,8 @@ extension Bridge {
     private mutating func serverRequest(_ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
         guard let childID = envelope.id(in: message), let idRange = envelope[.id] else { return }
         let method = envelope.method(in: message)
-        guard !link.isStateless else {
+        // What a process speaks shows when it is ready; before that, any may ask for a sign of life.
+        guard !link.isStateless || (method == .ping && link.phase != .ready) else {
             emit(.protocolViolation(peer: .server, kind: .undeclaredRequest, detail: method.rawValue))
             return refuse(
                 childID,

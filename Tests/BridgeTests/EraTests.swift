@@ -267,6 +267,16 @@ struct EraTests {
         #expect(world.failed.first?.detail.contains(#"initialize with the error "no""#) == true)
     }
 
+    @Test("the next process's request for a sign of life is answered, whatever the last one spoke")
+    func pingOfTheNext() throws {
+        let world = World.modern()
+        world.childExits()
+        world.childStarts()
+        _ = world.sent()
+        world.childSays(#"{"jsonrpc":"2.0","id":"p","method":"ping"}"#)
+        #expect(world.sent().map(\.text) == [result(#""p""#)])
+    }
+
     @Test("one that goes at the probe begins with the handshake from then on")
     func exits() throws {
         let world = auto()
