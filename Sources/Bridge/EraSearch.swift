@@ -94,7 +94,7 @@ extension Link.Handshake {
         }
         let info = present.last { $0.name == "_meta" }
             .flatMap { meta in members(of: meta.value, in: message).last { $0.name == MetaKey.serverInfo } }
-        let server = Translation.Server(info: info.map { message.text($0.value) } ?? Translation.Server.unnamed)
+        let server = Translation.server(info?.value, in: message)
         let answer = Translation.initialization(present, message, server)
         guard let scanned = try? Envelope.scan(answer), let id = scanned[.id],
             let version = scanned[.resultProtocolVersion]

@@ -63,20 +63,22 @@ enum Translation {
     private static func withoutMisfits(_ message: ByteBuffer, _ envelope: Envelope, _ method: Method) -> ByteBuffer? {
         guard let result = envelope[.result] else { return nil }
         let present = members(of: result, in: message)
-        let fitting = present.filter { member in
-            switch member.name {
-            case "resultType": message.string(member.value) == "complete"
-            case "_meta": message.isObject(member.value)
-            case "ttlMs" where method.isCacheable: message.integer(member.value).map { $0 >= 0 } ?? false
-            case "cacheScope" where method.isCacheable:
-                ["public", "private"].contains(message.string(member.value))
-            default: true
-            }
-        }
+        let fitting = present.filter { fits($0.name, $0.value, message, method) }
         guard fitting.count < present.count else { return nil }
         var object = ObjectText()
         for member in fitting { object.add(member.name, message.text(member.value)) }
         return message.splicing(.init(result, object.text), newline: false)
+    }
+
+    /// Whether a member of a result is what the stateless revision means by its name.
+    static func fits(_ name: String, _ value: ByteRange, _ message: ByteBuffer, _ method: Method) -> Bool {
+        switch name {
+        case "resultType": message.string(value) == "complete"
+        case "_meta": message.isObject(value)
+        case "ttlMs" where method.isCacheable: message.integer(value).map { $0 >= 0 } ?? false
+        case "cacheScope" where method.isCacheable: ["public", "private"].contains(message.string(value))
+        default: true
+        }
     }
 
     private static func decorated(

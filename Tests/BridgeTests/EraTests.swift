@@ -277,6 +277,30 @@ struct EraTests {
         #expect(world.sent().map(\.text) == [result(#""p""#)])
     }
 
+    @Test(
+        "what a child says of itself is mended where it cannot be right",
+        arguments: [
+            (#""x""#, #"{"name":"unknown","version":"unknown"}"#),
+            (#"{"name":"m","title":5}"#, #"{"name":"m","title":5,"version":"unknown"}"#),
+            (#"{"name":1,"version":"2"}"#, #"{"version":"2","name":"unknown"}"#),
+        ]
+    )
+    func misfits(info: String, expected: String) throws {
+        let world = auto()
+        let rest = #""instructions":5,"ttlMs":-1,"cacheScope":"world""#
+        let meta = #""_meta":{"io.modelcontextprotocol/serverInfo":\#(info),"x":1}"#
+        let answer = #"{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},\#(rest),\#(meta)}"#
+        world.childSays(result(try #require(world.sent().first).id, answer))
+        let discovery = world.body(world.post(StatelessRequest(method: "server/discover", params: "")))
+        let mended =
+            #"{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"#
+            + #""_meta":{"x":1,"io.modelcontextprotocol/serverInfo":\#(expected)},"ttlMs":0,"cacheScope":"private"}"#
+        #expect(discovery?.text == result("1", mended))
+        let initialized = world.body(world.post(World.initialize))
+        #expect(initialized?.contains(#""serverInfo":\#(expected)}"#) == true)
+        #expect(initialized?.contains("instructions") == false)
+    }
+
     @Test("one that goes at the probe begins with the handshake from then on")
     func exits() throws {
         let world = auto()
