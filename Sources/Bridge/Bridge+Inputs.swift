@@ -168,7 +168,7 @@ extension Bridge {
             guard call.inputs?.pending.isEmpty == true, call.inputs?.isAsking == false else { return }
             return sendAgain(call)
         }
-        guard call.method == .toolsCall else { return fail(call, .clientCannot, why) }
+        guard call.method == .toolsCall else { return fail(call, .inputRefused, why) }
         let content = #"[{"type":"text","text":\#(Messages.quoted(why))}]"#
         let text = #"{"jsonrpc":"2.0","id":\#(clientID.token),"result":{"content":\#(content),"isError":true}}"#
         answer(call, with: ByteBuffer(string: text), outcome: .toolError)

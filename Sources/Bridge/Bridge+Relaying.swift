@@ -9,7 +9,7 @@ import NIOCore
 extension Bridge {
     // MARK: Answers
 
-    /// Gives a client the child's answer.
+    /// Gives a client the child's result.
     mutating func relay(
         _ call: Call,
         _ id: RequestID,
@@ -20,7 +20,6 @@ extension Bridge {
     ) {
         guard let range = envelope[.id] else { return }
         let isForStateless = session.revision.isStateless
-        guard envelope.kind == .result else { return relayError(call, id, message, envelope, isForStateless) }
         let type = envelope[.resultType].flatMap { message.string($0) }
         if type == "input_required" {
             guard isForStateless else { return inputRequired(call, message, envelope, session, link) }
@@ -29,15 +28,9 @@ extension Bridge {
             let forClient = message.splicing(.init(range, id.token), sealed, newline: false)
             return answer(call, with: forClient, outcome: .inputRequired, isFromChild: true)
         }
-        let isToolError = envelope[.resultIsError].map { message.text($0) == "true" } ?? false
-        let outcome = isToolError ? Outcome.toolError : .ok
-        if isForStateless, type != nil {
-            let forClient = message.splicing(.init(range, id.token), newline: false)
-            return answer(call, with: forClient, outcome: outcome, isFromChild: true)
-        }
+        if isForStateless, type != nil { return answerResult(call, id, message, envelope) }
         let own = isForStateless ? completed(call, message, envelope, link) : plain(call, message, envelope, link)
-        let idRange = (try? Envelope.scan(own))?[.id] ?? range
-        answer(call, with: own.splicing(.init(idRange, id.token), newline: false), outcome: outcome, isFromChild: true)
+        answerResult(call, id, message, envelope, as: own)
     }
 
     private func state(in message: ByteBuffer, _ envelope: Envelope) -> ByteRange? {
@@ -60,42 +53,6 @@ extension Bridge {
         let (list, wrapped) = Translation.withObjectSchemas(plain, scanned)
         if link.wrappedTools.count < KnownNames.capacity { link.wrappedTools.formUnion(wrapped) }
         return list
-    }
-
-    private mutating func relayError(
-        _ call: Call,
-        _ id: RequestID,
-        _ message: ByteBuffer,
-        _ envelope: Envelope,
-        _ isForStateless: Bool
-    ) {
-        guard let range = envelope[.id] else { return }
-        let code = envelope[.errorCode].flatMap { message.integer($0) } ?? 0
-        let translated =
-            isForStateless
-            ? Translation.tolerated(error: message, envelope, code: code, target: call.target)
-            : Translation.forHandshake(error: message, envelope, code: code, method: call.method)
-        guard case .error(let newCode, let data)? = translated else {
-            return answer(
-                call,
-                with: message.splicing(.init(range, id.token), newline: false),
-                outcome: .init(errorCode: code),
-                errorCode: code,
-                isFromChild: true,
-                status: isForStateless ? Self.status(ofError: code) : 200
-            )
-        }
-        let forClient = Translation.error(message, envelope, id: id, code: newCode, data: data)
-        answer(call, with: forClient, outcome: .init(errorCode: code), errorCode: newCode, isFromChild: true)
-    }
-
-    /// The HTTP status under which a child's error travels (2026-07-28, "Streamable HTTP: Error Responses").
-    private static func status(ofError code: Int) -> Int {
-        switch code {
-        case -32601: 404
-        case -32022 ... -32020, -32700, -32600: 400
-        default: 200
-        }
     }
 
     // MARK: Clients with a handshake

@@ -219,9 +219,7 @@ extension Translation {
     static func stateless(error message: ByteBuffer, _ envelope: Envelope, code: Int, target: String?)
         -> TranslatedError?
     {
-        let data = envelope[.error].flatMap { error in
-            members(of: error, in: message).last { $0.name == "data" }?.value
-        }
+        let data = data(ofError: message, envelope)
         switch code {
         case -32002:
             // Resource not found. The newer code is one for bad parameters; the URI tells the two apart.
@@ -239,6 +237,11 @@ extension Translation {
             return .error(code: -32603, data: wrapped.text)
         default: return nil
         }
+    }
+
+    /// The `data` of an error.
+    static func data(ofError message: ByteBuffer, _ envelope: Envelope) -> ByteRange? {
+        envelope[.error].flatMap { error in members(of: error, in: message).last { $0.name == "data" }?.value }
     }
 
     /// The pages that a user has to visit before the call can succeed, as requests for input (2025-11-25, "URL
@@ -265,10 +268,10 @@ extension Translation {
     static func error(_ message: ByteBuffer, _ envelope: Envelope, id: RequestID, code: Int, data: String?)
         -> ByteBuffer
     {
-        let text = envelope[.errorMessage].map { message.text($0) } ?? #""error""#
+        let text = envelope[.errorMessage].flatMap { message.string($0) == nil ? nil : message.text($0) }
         var error = ObjectText()
         error.add("code", String(code))
-        error.add("message", text)
+        error.add("message", text ?? #""the MCP server gave no reason""#)
         if let data { error.add("data", data) }
         return ByteBuffer(string: #"{"jsonrpc":"2.0","id":\#(id.token),"error":\#(error.text)}"#)
     }

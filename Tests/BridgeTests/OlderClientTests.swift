@@ -219,7 +219,7 @@ struct OlderClientTests {
         #expect(world.body(exchange)?.contains(#""isError":true"#) == true)
         let prompt = ask("5", "prompts/get", #""name":"p""#, session)
         world.childSays(result(try #require(world.sent().first).id, asking(#""a":\#(sampling)"#)))
-        #expect(world.body(prompt)?.errorCode == -32601)
+        #expect(world.body(prompt)?.errorCode == -32603)
         #expect(world.sent().isEmpty)
     }
 
