@@ -38,11 +38,11 @@ extension Bridge {
     mutating func inputRequired(
         _ call: Call,
         _ message: ByteBuffer,
-        _ envelope: Envelope,
+        _ asked: InputRequired,
         _ session: Session,
         _ link: Link
     ) {
-        guard var inputs = call.inputs, let result = envelope[.result] else {
+        guard var inputs = call.inputs else {
             return fail(call, .upstreamAnswerInvalid, "the MCP server asks for input where no input can be given")
         }
         guard inputs.rounds < Inputs.maxRounds else {
@@ -59,18 +59,16 @@ extension Bridge {
         link.inFlight -= 1
         inputs.rounds += 1
         inputs.answers = []
-        let present = members(of: result, in: message)
-        inputs.state = present.last { $0.name == "requestState" }.map { message.text($0.value) }
+        inputs.state = asked.state.map { message.text($0) }
         call.inputs = inputs
-        let requests = present.last { $0.name == "inputRequests" }.map { members(of: $0.value, in: message) } ?? []
         call.inputs?.isAsking = true
-        for request in requests {
+        for question in asked.questions {
             guard call.isLive, calls[call.id] === call else { return }
-            ask(request.name, request.value, message, call, session)
+            ask(question.key, question.range, message, call, session)
         }
         call.inputs?.isAsking = false
         guard call.isLive, calls[call.id] === call, call.inputs?.pending.isEmpty == true else { return }
-        if requests.isEmpty {
+        if asked.questions.isEmpty {
             let delay = TimeAmount.milliseconds(min(50 << Int64(inputs.rounds - 1), 250))
             call.inputs?.retryAt = now + delay
             wake(at: now + delay)
@@ -225,7 +223,7 @@ extension Bridge {
 
 extension Method {
     /// Whether it is one of those a child may put to a client as a question.
-    fileprivate var asksClient: Bool {
+    var asksClient: Bool {
         switch self {
         case .samplingCreateMessage, .elicitationCreate, .rootsList: true
         default: false

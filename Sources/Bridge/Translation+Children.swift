@@ -171,11 +171,32 @@ extension Translation {
 
     // MARK: From a child of the stateless revision
 
+    /// Whether a complete result has all that its revision wants in it, and has it right: then it can stay as it is.
+    static func isDecorated(_ message: ByteBuffer, _ envelope: Envelope, method: Method) -> Bool {
+        guard envelope[.resultType] != nil, envelope[.resultMetaServerInfo].map({ message.isObject($0) }) == true else {
+            return false
+        }
+        guard method.isCacheable else { return true }
+        guard let ttl = envelope[.resultTTL], let scope = envelope[.resultCacheScope] else { return false }
+        return fits("ttlMs", ttl, message, method) && fits("cacheScope", scope, message, method)
+    }
+
+    /// The result that asks for input, with the state as its client is to carry it.
+    static func inputRequired(_ result: ByteRange, _ message: ByteBuffer, state: String?, server: Server) -> String {
+        var object = without(["requestState", "_meta"], result, message)
+        if let state { object.add("requestState", Messages.quoted(state)) }
+        let meta = members(of: result, in: message).last { $0.name == "_meta" }?.value
+        var text = meta.map { without([MetaKey.serverInfo], $0, message) } ?? ObjectText()
+        text.add(MetaKey.serverInfo, server.info)
+        object.add("_meta", text.text)
+        return object.text
+    }
+
     /// A result without what only the stateless revision has.
     ///
     /// - Parameter isWrapped: The tool's results are wrapped whatever they are, as its schema says.
     static func forHandshake(result message: ByteBuffer, _ scanned: Envelope, isWrapped: Bool) -> ByteBuffer {
-        guard let result = scanned[.result], message.text(result).hasPrefix("{") else { return message }
+        guard let result = scanned[.result], message.isObject(result) else { return message }
         var object = ObjectText()
         for member in members(of: result, in: message) {
             let text = message.text(member.value)
