@@ -133,13 +133,13 @@ extension Bridge {
             answerBytes: incoming.message.readableBytes,
             isError: isError
         )
-        guard !isError, let result = incoming.envelope[.result] else {
-            let text = incoming.text(.errorMessage).map { String($0.prefix(200)) } ?? "no message"
+        guard let result = incoming.envelope[.result], incoming.message.isObject(result) else {
+            let why = isError ? incoming.text(.errorMessage).map { String($0.prefix(200)) } : "its answer is no object"
             return questionRefused(
                 id,
                 key: key,
                 request.method,
-                "the client refused \(request.method.rawValue): \(text)"
+                "the client refused \(request.method.rawValue): \(why ?? "no message")"
             )
         }
         var plain = ObjectText()
