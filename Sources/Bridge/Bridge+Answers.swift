@@ -212,25 +212,51 @@ extension Bridge {
             return emit(.answerDropped(method: call.method))
         }
         call.isAnswered = true
-        let isError = envelope.kind == .error
         if call.aftermath == .handshake { return handshakeAnswered(call, message, envelope, link) }
-        if !isError { conclude(call, message, envelope, session, link) }
-        if link.isStateless { return relay(call, id, message, envelope, session, link) }
-        if session.revision.isStateless {
-            if keepsAnswer(of: session, message, envelope) {
-                link.inFlight -= 1
-                return calls[call.id] = nil
-            }
-            return answerStateless(call, id, message, envelope, link)
+        if envelope.kind == .result { conclude(call, message, envelope, session, link) }
+        if !link.isStateless, session.revision.isStateless, keepsAnswer(of: session, message, envelope) {
+            link.inFlight -= 1
+            return calls[call.id] = nil
         }
-        guard let range = envelope[.id] else { return }
-        let code = isError ? envelope[.errorCode].flatMap { message.integer($0) } : nil
+        answer(call, id, with: message, envelope, session, link)
+    }
+
+    /// Gives a client the child's answer, in the words of its revision.
+    mutating func answer(
+        _ call: Call,
+        _ id: RequestID,
+        with message: ByteBuffer,
+        _ envelope: Envelope,
+        _ session: Session,
+        _ link: Link
+    ) {
+        guard envelope.kind == .result else { return answerError(call, id, message, envelope, session, link) }
+        switch (link.isStateless, session.revision.isStateless) {
+        case (true, _): relay(call, id, message, envelope, session, link)
+        case (false, true): answerStateless(call, id, message, envelope, link)
+        case (false, false): answerResult(call, id, message, envelope)
+        }
+    }
+
+    /// Gives a client the child's result.
+    ///
+    /// - Parameter translated: The answer in the words of the client's revision, when they are not the child's.
+    mutating func answerResult(
+        _ call: Call,
+        _ id: RequestID,
+        _ message: ByteBuffer,
+        _ envelope: Envelope,
+        as translated: ByteBuffer? = nil
+    ) {
+        guard let range = translated.map({ (try? Envelope.scan($0))?[.id] }) ?? envelope[.id] else {
+            let message = "the MCP server's answer is nested too deep to be translated"
+            return fail(call, .upstreamAnswerInvalid, message)
+        }
         let isToolError = envelope[.resultIsError].map { message.text($0) == "true" } ?? false
         answer(
             call,
-            with: message.splicing(.init(range, id.token), newline: false),
-            outcome: isError ? Outcome(errorCode: code) : isToolError ? .toolError : .ok,
-            errorCode: code,
+            with: (translated ?? message).splicing(.init(range, id.token), newline: false),
+            outcome: isToolError ? .toolError : .ok,
             isFromChild: true
         )
     }

@@ -36,25 +36,29 @@ extension Bridge {
     /// The child answered `server/discover`. An answer that comes when all is settled is of no use and no fault: it may
     /// have taken long to start.
     mutating func discoverAnswered(_ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
-        link.era.answered()
         guard link.phase == .initializing else { return }
         switch Link.Handshake.discovered(message, envelope) {
         case .success(let new):
             // Whether it will still do without a handshake depends on what it makes of the one it has been offered.
             guard !link.era.isOffered else { return link.era.discovered = new }
             agree(new, link)
-        case .failure(let refusal):
-            guard !link.era.isOffered else { return }
-            guard configuration.upstreamProtocol == .auto, !link.era.isRefused else {
-                return effects.append(.fail(link: link.id, .handshakeFailed, detail: refusal.detail))
-            }
-            offerHandshake(link)
+        case .failure(let refusal): discoverRefused(refusal.detail, link)
         }
+    }
+
+    /// The child's answer to `server/discover` says no, or says nothing that can be read.
+    mutating func discoverRefused(_ detail: String, _ link: Link) {
+        guard link.phase == .initializing, !link.era.isOffered else { return }
+        guard configuration.upstreamProtocol == .auto, link.era.refusal == nil else {
+            let detail = link.era.refusal.map { "\($0), and \(detail)" } ?? detail
+            return effects.append(.fail(link: link.id, .handshakeFailed, detail: detail))
+        }
+        offerHandshake(link)
     }
 
     /// No answer to `server/discover`.
     mutating func discoverExpired(_ call: Call, _ link: Link) {
-        if configuration.upstreamProtocol == .auto, link.era.isStateless == nil, !link.era.isRefused {
+        if configuration.upstreamProtocol == .auto, link.era.isStateless == nil, link.era.refusal == nil {
             // It may still be starting, or not answer what it does not know: nothing is decided by silence.
             call.phase = .abandoned(since: now)
             call.hardDeadline = now + configuration.maxRequestTime
@@ -62,7 +66,8 @@ extension Bridge {
             return offerHandshake(link)
         }
         calls[call.id] = nil
-        let detail = "no answer to server/discover within \(configuration.connectionTimeout.words)"
+        let silence = "no answer to server/discover within \(configuration.connectionTimeout.words)"
+        let detail = link.era.refusal.map { "\($0), and \(silence)" } ?? silence
         effects.append(.fail(link: link.id, .handshakeFailed, detail: detail))
     }
 
@@ -74,12 +79,34 @@ extension Bridge {
         case .failure(let refusal):
             if let discovered = link.era.discovered { return agree(discovered, link) }
             let code = envelope[.errorCode].flatMap { message.integer($0) } ?? 0
+<<<<<<< HEAD
             if link.isShared, configuration.upstreamProtocol == .auto, (-32022 ... -32020).contains(code) {
                 link.era.refused()
+=======
+            if link.role == .shared, configuration.upstreamProtocol == .auto, (-32022 ... -32020).contains(code) {
+                link.era.refused(refusal.detail)
+>>>>>>> modern-children
                 return discover(link, within: configuration.connectionTimeout)
             }
+            if let probe = openProbe(of: link) { return waitFor(probe, link, refusal.detail) }
             effects.append(.fail(link: link.id, .handshakeFailed, detail: refusal.detail))
         }
+    }
+
+    /// The question whether a process speaks the stateless revision, as long as it is not answered.
+    private func openProbe(of link: Link) -> Call? {
+        calls.values.first { call in
+            if case .own(.discover) = call.origin { call.link == link.id } else { false }
+        }
+    }
+
+    /// A process that is slow to start may refuse `initialize` before it gets to the probe: its answer to that decides.
+    private mutating func waitFor(_ probe: Call, _ link: Link, _ refusal: String) {
+        link.era.refused(refusal)
+        probe.phase = .sent
+        probe.deadline = probe.arrived + configuration.connectionTimeout
+        probe.hardDeadline = probe.deadline
+        wake(at: probe.deadline)
     }
 
     /// No answer to `initialize` of the proxy's own.

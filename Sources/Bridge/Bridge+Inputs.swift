@@ -40,11 +40,11 @@ extension Bridge {
     mutating func inputRequired(
         _ call: Call,
         _ message: ByteBuffer,
-        _ envelope: Envelope,
+        _ asked: InputRequired,
         _ session: Session,
         _ link: Link
     ) {
-        guard var inputs = call.inputs, let result = envelope[.result] else {
+        guard var inputs = call.inputs else {
             return fail(call, .upstreamAnswerInvalid, "the MCP server asks for input where no input can be given")
         }
         guard inputs.rounds < Inputs.maxRounds else {
@@ -70,16 +70,20 @@ extension Bridge {
         link.inFlight -= 1
         inputs.rounds += 1
         inputs.answers = []
+<<<<<<< HEAD
         inputs.state = present.last { $0.name == "requestState" }.map { message.text($0.value) }
+=======
+        inputs.state = asked.state.map { message.text($0) }
+>>>>>>> modern-children
         call.inputs = inputs
         call.inputs?.isAsking = true
-        for request in requests {
+        for question in asked.questions {
             guard call.isLive, calls[call.id] === call else { return }
-            ask(request.name, request.value, message, call, session)
+            ask(question.key, question.range, message, call, session)
         }
         call.inputs?.isAsking = false
         guard call.isLive, calls[call.id] === call, call.inputs?.pending.isEmpty == true else { return }
-        if requests.isEmpty {
+        if asked.questions.isEmpty {
             let delay = TimeAmount.milliseconds(min(50 << Int64(inputs.rounds - 1), 250))
             call.inputs?.retryAt = now + delay
             wake(at: now + delay)
@@ -144,13 +148,13 @@ extension Bridge {
             answerBytes: incoming.message.readableBytes,
             isError: isError
         )
-        guard !isError, let result = incoming.envelope[.result] else {
-            let text = incoming.text(.errorMessage).map { String($0.prefix(200)) } ?? "no message"
+        guard let result = incoming.envelope[.result], incoming.message.isObject(result) else {
+            let why = isError ? incoming.text(.errorMessage).map { String($0.prefix(200)) } : "its answer is no object"
             return questionRefused(
                 id,
                 key: key,
                 request.method,
-                "the client refused \(request.method.rawValue): \(text)"
+                "the client refused \(request.method.rawValue): \(why ?? "no message")"
             )
         }
         var plain = ObjectText()
@@ -177,7 +181,7 @@ extension Bridge {
             guard call.inputs?.pending.isEmpty == true, call.inputs?.isAsking == false else { return }
             return sendAgain(call)
         }
-        guard call.method == .toolsCall else { return fail(call, .clientCannot, why) }
+        guard call.method == .toolsCall else { return fail(call, .inputRefused, why) }
         let content = #"[{"type":"text","text":\#(Messages.quoted(why))}]"#
         let text = #"{"jsonrpc":"2.0","id":\#(clientID.token),"result":{"content":\#(content),"isError":true}}"#
         answer(call, with: ByteBuffer(string: text), outcome: .toolError)
@@ -234,7 +238,7 @@ extension Bridge {
 
 extension Method {
     /// Whether it is one of those a child may put to a client as a question.
-    fileprivate var asksClient: Bool {
+    var asksClient: Bool {
         switch self {
         case .samplingCreateMessage, .elicitationCreate, .rootsList: true
         default: false

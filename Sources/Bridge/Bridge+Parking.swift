@@ -157,7 +157,7 @@ extension Bridge {
         register(call, session, id)
         call.phase = .sent
         link.inFlight += 1
-        answerStateless(call, id, message, envelope, link)
+        answer(call, id, with: message, envelope, session, link)
     }
 
     // MARK: While the client is away

@@ -9,7 +9,7 @@ import NIOCore
 extension Bridge {
     // MARK: Answers
 
-    /// Gives a client the child's answer.
+    /// Gives a client the child's result.
     mutating func relay(
         _ call: Call,
         _ id: RequestID,
@@ -18,38 +18,48 @@ extension Bridge {
         _ session: Session,
         _ link: Link
     ) {
-        guard let range = envelope[.id] else { return }
-        let isForStateless = session.revision.isStateless
-        guard envelope.kind == .result else { return relayError(call, id, message, envelope, isForStateless) }
-        let type = envelope[.resultType].flatMap { message.string($0) }
-        if type == "input_required" {
-            guard isForStateless else { return inputRequired(call, message, envelope, session, link) }
-            let state = state(in: message, envelope)
-            let sealed = state.map { Edit($0, Messages.quoted(seal.seal(message.text($0), for: session.credentials))) }
-            let forClient = message.splicing(.init(range, id.token), sealed, newline: false)
-            return answer(call, with: forClient, outcome: .inputRequired, isFromChild: true)
+        let answered: ChildResult
+        do throws(AnswerFault) {
+            answered = try ChildResult(message, envelope, method: call.method)
+        } catch {
+            return fail(call, .upstreamAnswerInvalid, "the MCP server's answer is not valid: \(error.detail)")
         }
-        let isToolError = envelope[.resultIsError].map { message.text($0) == "true" } ?? false
-        let outcome = isToolError ? Outcome.toolError : .ok
-        if isForStateless, type != nil {
-            let forClient = message.splicing(.init(range, id.token), newline: false)
-            return answer(call, with: forClient, outcome: outcome, isFromChild: true)
-        }
-        let own = isForStateless ? completed(call, message, envelope, link) : plain(call, message, envelope, link)
-        let idRange = (try? Envelope.scan(own))?[.id] ?? range
-        answer(call, with: own.splicing(.init(idRange, id.token), newline: false), outcome: outcome, isFromChild: true)
-    }
-
-    private func state(in message: ByteBuffer, _ envelope: Envelope) -> ByteRange? {
-        envelope[.result].flatMap { result in
-            members(of: result, in: message).last { $0.name == "requestState" }?.value
+        switch answered {
+        case .inputRequired(let asked) where session.revision.isStateless:
+            passOn(asked, call, id, message, envelope, session, link)
+        case .inputRequired(let asked): inputRequired(call, message, asked, session, link)
+        case .complete where !session.revision.isStateless:
+            answerResult(call, id, message, envelope, as: plain(call, message, envelope, link))
+        case .complete where Translation.isDecorated(message, envelope, method: call.method):
+            answerResult(call, id, message, envelope)
+        case .complete: answerStateless(call, id, message, envelope, link)
         }
     }
 
-    /// A result with what its child forgot.
-    private func completed(_ call: Call, _ message: ByteBuffer, _ envelope: Envelope, _ link: Link) -> ByteBuffer {
-        guard let server = link.handshake?.server else { return message }
-        return Translation.stateless(result: message, envelope, method: call.method, server: server)
+    /// Gives a client without a handshake the child's questions.
+    private mutating func passOn(
+        _ asked: InputRequired,
+        _ call: Call,
+        _ id: RequestID,
+        _ message: ByteBuffer,
+        _ envelope: Envelope,
+        _ session: Session,
+        _ link: Link
+    ) {
+        if let question = asked.questions.first(where: { !session.capabilities.isSuperset(of: $0.needed) }) {
+            let method = question.method.rawValue
+            emit(.protocolViolation(peer: .server, kind: .undeclaredRequest, detail: method))
+            return fail(
+                call,
+                .upstreamAnswerInvalid,
+                "the MCP server asks for \(method) in a way that this client did not declare"
+            )
+        }
+        let state = asked.state.map { seal.seal(message.text($0), for: session.credentials) }
+        guard let result = envelope[.result], let server = link.handshake?.server else { return }
+        let text = Translation.inputRequired(result, message, state: state, server: server)
+        let forClient = ByteBuffer(string: #"{"jsonrpc":"2.0","id":\#(id.token),"result":\#(text)}"#)
+        answer(call, with: forClient, outcome: .inputRequired, isFromChild: true)
     }
 
     /// A result for a client with a handshake.
@@ -61,42 +71,6 @@ extension Bridge {
         link.wrappedTools.subtract(others)
         if link.wrappedTools.count < KnownNames.capacity { link.wrappedTools.formUnion(wrapped) }
         return list
-    }
-
-    private mutating func relayError(
-        _ call: Call,
-        _ id: RequestID,
-        _ message: ByteBuffer,
-        _ envelope: Envelope,
-        _ isForStateless: Bool
-    ) {
-        guard let range = envelope[.id] else { return }
-        let code = envelope[.errorCode].flatMap { message.integer($0) } ?? 0
-        let translated =
-            isForStateless
-            ? Translation.tolerated(error: message, envelope, code: code, target: call.target)
-            : Translation.forHandshake(error: message, envelope, code: code, method: call.method)
-        guard case .error(let newCode, let data)? = translated else {
-            return answer(
-                call,
-                with: message.splicing(.init(range, id.token), newline: false),
-                outcome: .init(errorCode: code),
-                errorCode: code,
-                isFromChild: true,
-                status: isForStateless ? Self.status(ofError: code) : 200
-            )
-        }
-        let forClient = Translation.error(message, envelope, id: id, code: newCode, data: data)
-        answer(call, with: forClient, outcome: .init(errorCode: code), errorCode: newCode, isFromChild: true)
-    }
-
-    /// The HTTP status under which a child's error travels (2026-07-28, "Streamable HTTP: Error Responses").
-    private static func status(ofError code: Int) -> Int {
-        switch code {
-        case -32601: 404
-        case -32022 ... -32020, -32700, -32600: 400
-        default: 200
-        }
     }
 
     // MARK: Clients with a handshake

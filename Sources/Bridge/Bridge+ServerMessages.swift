@@ -76,6 +76,14 @@ extension Bridge {
         calls[call.id] = nil
         // A session's own handshake: without it there is no session.
         if call.method == .initialize, let session = call.session { close(session, .initializeFailed) }
+<<<<<<< HEAD
+=======
+        if case .own(.discover) = call.origin { discoverRefused(message, link) }
+        if case .own(.subscription(let uri)) = call.origin { subscriptionAnswered(uri, isHonoured: false, link) }
+        if case .own(.handshake) = call.origin {
+            effects.append(.fail(link: link.id, .handshakeFailed, detail: message))
+        }
+>>>>>>> modern-children
         pump(link)
     }
 
@@ -97,7 +105,8 @@ extension Bridge {
     private mutating func serverRequest(_ message: ByteBuffer, _ envelope: Envelope, _ link: Link) {
         guard let childID = envelope.id(in: message), let idRange = envelope[.id] else { return }
         let method = envelope.method(in: message)
-        guard !link.isStateless else {
+        // What a process speaks shows when it is ready; before that, any may ask for a sign of life.
+        guard !link.isStateless || (method == .ping && link.phase != .ready) else {
             emit(.protocolViolation(peer: .server, kind: .undeclaredRequest, detail: method.rawValue))
             return refuse(
                 childID,

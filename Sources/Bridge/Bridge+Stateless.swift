@@ -178,7 +178,7 @@ extension Bridge {
 
     // MARK: From the child
 
-    /// Gives a request the child's answer.
+    /// Gives a request the result of a child with a handshake.
     mutating func answerStateless(
         _ call: Call,
         _ id: RequestID,
@@ -186,51 +186,15 @@ extension Bridge {
         _ envelope: Envelope,
         _ link: Link
     ) {
-        guard let range = envelope[.id], let server = link.handshake?.server else { return }
-        guard envelope.kind == .error else {
-            guard envelope[.result].map({ message.isObject($0) }) == true else {
-                return fail(
-                    call,
-                    .upstreamAnswerInvalid,
-                    "the MCP server's answer is not a valid message: no object as result"
-                )
-            }
-            let isToolError = envelope[.resultIsError].map { message.text($0) == "true" } ?? false
-            let own = Translation.stateless(result: message, envelope, method: call.method, server: server)
-            let idRange = (try? Envelope.scan(own))?[.id] ?? range
-            let forClient = own.splicing(.init(idRange, id.token), newline: false)
-            return answer(call, with: forClient, outcome: isToolError ? .toolError : .ok, isFromChild: true)
-        }
-        let code = envelope[.errorCode].flatMap { message.integer($0) } ?? 0
-        switch Translation.stateless(error: message, envelope, code: code, target: call.target) {
-        case .inputRequired where !call.method.takesTurns:
-            let forClient = Translation.error(message, envelope, id: id, code: -32603, data: nil)
-            answer(call, with: forClient, outcome: .init(errorCode: code), errorCode: -32603, isFromChild: true)
-        case .inputRequired where call.session?.capabilities.contains(.elicitationURL) != true:
-            fail(
+        guard let server = link.handshake?.server, let result = envelope[.result], message.isObject(result) else {
+            return fail(
                 call,
-                .capabilityMissing,
-                "the call needs a page to be visited first: declare the capability elicitation with the mode url",
-                details: [("requiredCapabilities", .json(#"{"elicitation":{"url":{}}}"#))]
-            )
-        case .inputRequired(let result):
-            let forClient = ByteBuffer(string: #"{"jsonrpc":"2.0","id":\#(id.token),"result":\#(result)}"#)
-            answer(call, with: forClient, outcome: .inputRequired, isFromChild: true)
-        case .error(let newCode, let data):
-            let forClient = Translation.error(message, envelope, id: id, code: newCode, data: data)
-            answer(call, with: forClient, outcome: .init(errorCode: code), errorCode: newCode, isFromChild: true)
-        case nil:
-            let status = code == -32601 ? 404 : 200
-            let forClient = message.splicing(.init(range, id.token), newline: false)
-            answer(
-                call,
-                with: forClient,
-                outcome: .init(errorCode: code),
-                errorCode: code,
-                isFromChild: true,
-                status: status
+                .upstreamAnswerInvalid,
+                "the MCP server's answer is not a valid message: no object as result"
             )
         }
+        let own = Translation.stateless(result: message, envelope, method: call.method, server: server)
+        answerResult(call, id, message, envelope, as: own)
     }
 
     /// The client of a stateless request went away, which ends the request (2026-07-28, "Cancellation").

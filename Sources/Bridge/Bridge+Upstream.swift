@@ -211,7 +211,7 @@ extension Bridge {
             return .failure(HandshakeRefusal(detail: "it speaks only protocol revision \"\(name.prefix(32))\""))
         }
         let capabilities = envelope[.resultCapabilities].map { ServerCapabilities(at: $0, in: message) }
-        let server = Translation.Server(info: envelope[.resultServerInfo].map { message.text($0) } ?? "{}")
+        let server = Translation.server(envelope[.resultServerInfo], in: message)
         return .success(
             Link.Handshake(
                 answer: ByteBuffer(bytes: message.readableBytesView),

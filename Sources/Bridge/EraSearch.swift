@@ -5,8 +5,8 @@ import MCP
 import NIOCore
 
 /// How it is found out whether a shared child begins with a handshake (2026-07-28, "stdio: Protocol Version
-/// Negotiation"). What one process has shown is remembered for the next: a child is asked `server/discover` once, not
-/// at each restart.
+/// Negotiation"). What a process that became ready has shown is remembered for the next: it is asked `server/discover`
+/// once, not at each restart.
 struct EraSearch {
     /// What a process that has just been started is sent.
     enum Opening: Equatable {
@@ -19,16 +19,17 @@ struct EraSearch {
 
     /// Whether the child speaks the stateless revision; nil as long as nobody knows.
     private(set) var isStateless: Bool?
-    /// A process went without a word when it was asked. Only if the next one likes `initialize` better was it that.
+    /// A process that was asked did not become ready, whatever it answered. Only if the next one likes `initialize`
+    /// better was it that.
     private var isShy = false
 
     // The running process.
-    /// `server/discover` has not been answered.
-    private var isAsked = false
+    /// `server/discover` has been sent.
+    private var wasAsked = false
     /// `initialize` has been sent.
     private(set) var isOffered = false
-    /// It refused `initialize` as only a server without a handshake does.
-    private(set) var isRefused = false
+    /// Why it refused `initialize`, when its answer to `server/discover` decides instead.
+    private(set) var refusal: String?
     /// What it said of itself after `initialize` had been sent: its answer to that decides.
     var discovered: Link.Handshake?
 
@@ -37,9 +38,9 @@ struct EraSearch {
 
     /// A process has been started.
     mutating func begin(_ wanted: UpstreamProtocol) -> Opening {
-        isAsked = false
+        wasAsked = false
         isOffered = false
-        isRefused = false
+        refusal = nil
         discovered = nil
         switch wanted {
         case .legacy: return .initialize
@@ -50,26 +51,25 @@ struct EraSearch {
         return isStateless == true ? .discover : .probe
     }
 
-    mutating func asked() { isAsked = true }
-
-    mutating func answered() { isAsked = false }
+    mutating func asked() { wasAsked = true }
 
     mutating func offered() { isOffered = true }
 
-    mutating func refused() {
-        isRefused = true
+    mutating func refused(_ detail: String) {
+        refusal = detail
         isOffered = false
     }
 
     mutating func settled(isStateless: Bool) {
         self.isStateless = isStateless
+        isShy = false
         discovered = nil
     }
 
-    /// The process ended before anything was settled.
+    /// The process ended before anything was settled. What its predecessors spoke says no more about the next.
     mutating func failed() {
-        isShy = isAsked && !isShy
-        if isStateless == true { isStateless = nil }
+        isShy = wasAsked && !isShy
+        isStateless = nil
     }
 }
 
@@ -94,7 +94,7 @@ extension Link.Handshake {
         }
         let info = present.last { $0.name == "_meta" }
             .flatMap { meta in members(of: meta.value, in: message).last { $0.name == MetaKey.serverInfo } }
-        let server = Translation.Server(info: info.map { message.text($0.value) } ?? Translation.Server.unnamed)
+        let server = Translation.server(info?.value, in: message)
         let answer = Translation.initialization(present, message, server)
         guard let scanned = try? Envelope.scan(answer), let id = scanned[.id],
             let version = scanned[.resultProtocolVersion]

@@ -8,6 +8,21 @@ import NIOCore
 extension Translation {
     // MARK: What the child says of itself
 
+    /// A child's `serverInfo`, with what every implementation has to have in it.
+    static func server(_ info: ByteRange?, in message: ByteBuffer) -> Server {
+        var object = ObjectText()
+        var missing = ["name", "version"]
+        for member in info.map({ members(of: $0, in: message) }) ?? [] {
+            if ["name", "version"].contains(member.name) {
+                guard message.string(member.value) != nil else { continue }
+                missing.removeAll { $0 == member.name }
+            }
+            object.add(member.name, message.text(member.value))
+        }
+        for name in missing { object.add(name, #""unknown""#) }
+        return Server(info: object.text)
+    }
+
     /// The result of `server/discover`, as clients of the proxy get it.
     ///
     /// - Parameter present: The members of the child's result.
@@ -19,14 +34,20 @@ extension Translation {
         var result = ObjectText()
         result.add("resultType", #""complete""#)
         result.add("supportedVersions", #"["\#(Revision.stateless.rawValue)"]"#)
-        for member in present {
+        let fitting = present.filter { fits($0.name, $0.value, message, .serverDiscover) }
+        for member in fitting {
             switch member.name {
             case "resultType", "supportedVersions": continue
+            case "instructions" where message.string(member.value) == nil: continue
             case "capabilities": result.add(member.name, capabilities(member.value, message, keepsExtensions: true))
+            case "_meta":
+                var meta = without([MetaKey.serverInfo], member.value, message)
+                meta.add(MetaKey.serverInfo, server.info)
+                result.add(member.name, meta.text)
             default: result.add(member.name, message.text(member.value))
             }
         }
-        let names = Set(present.map(\.name))
+        let names = Set(fitting.map(\.name))
         if !names.contains("capabilities") { result.add("capabilities", "{}") }
         if !names.contains("ttlMs") { result.add("ttlMs", "0") }
         if !names.contains("cacheScope") { result.add("cacheScope", #""private""#) }
@@ -48,7 +69,7 @@ extension Translation {
             capability.map { capabilities($0.value, message, keepsExtensions: false) } ?? "{}"
         )
         result.add("serverInfo", server.info)
-        if let text = present.last(where: { $0.name == "instructions" }) {
+        if let text = present.last(where: { $0.name == "instructions" && message.string($0.value) != nil }) {
             result.add("instructions", message.text(text.value))
         }
         return ByteBuffer(string: #"{"jsonrpc":"2.0","id":0,"result":\#(result.text)}"#)
@@ -166,11 +187,32 @@ extension Translation {
 
     // MARK: From a child of the stateless revision
 
+    /// Whether a complete result has all that its revision wants in it, and has it right: then it can stay as it is.
+    static func isDecorated(_ message: ByteBuffer, _ envelope: Envelope, method: Method) -> Bool {
+        guard envelope[.resultType] != nil, envelope[.resultMetaServerInfo].map({ message.isObject($0) }) == true else {
+            return false
+        }
+        guard method.isCacheable else { return true }
+        guard let ttl = envelope[.resultTTL], let scope = envelope[.resultCacheScope] else { return false }
+        return fits("ttlMs", ttl, message, method) && fits("cacheScope", scope, message, method)
+    }
+
+    /// The result that asks for input, with the state as its client is to carry it.
+    static func inputRequired(_ result: ByteRange, _ message: ByteBuffer, state: String?, server: Server) -> String {
+        var object = without(["requestState", "_meta"], result, message)
+        if let state { object.add("requestState", Messages.quoted(state)) }
+        let meta = members(of: result, in: message).last { $0.name == "_meta" }?.value
+        var text = meta.map { without([MetaKey.serverInfo], $0, message) } ?? ObjectText()
+        text.add(MetaKey.serverInfo, server.info)
+        object.add("_meta", text.text)
+        return object.text
+    }
+
     /// A result without what only the stateless revision has.
     ///
     /// - Parameter isWrapped: The tool's results are wrapped whatever they are, as its schema says.
     static func forHandshake(result message: ByteBuffer, _ scanned: Envelope, isWrapped: Bool) -> ByteBuffer {
-        guard let result = scanned[.result], message.text(result).hasPrefix("{") else { return message }
+        guard let result = scanned[.result], message.isObject(result) else { return message }
         var object = ObjectText()
         for member in members(of: result, in: message) {
             let text = message.text(member.value)
@@ -271,9 +313,4 @@ extension Translation {
         let rest = without([MetaKey.subscriptionID], meta, message)
         return message.splicing(.init(meta, rest.text), newline: false)
     }
-}
-
-extension Translation.Server {
-    /// Stands for a server that does not say who it is: clients with a handshake must be told something.
-    static let unnamed = #"{"name":"unknown","version":"unknown"}"#
 }

@@ -63,20 +63,22 @@ enum Translation {
     private static func withoutMisfits(_ message: ByteBuffer, _ envelope: Envelope, _ method: Method) -> ByteBuffer? {
         guard let result = envelope[.result] else { return nil }
         let present = members(of: result, in: message)
-        let fitting = present.filter { member in
-            switch member.name {
-            case "resultType": message.string(member.value) == "complete"
-            case "_meta": message.isObject(member.value)
-            case "ttlMs" where method.isCacheable: message.integer(member.value).map { $0 >= 0 } ?? false
-            case "cacheScope" where method.isCacheable:
-                ["public", "private"].contains(message.string(member.value))
-            default: true
-            }
-        }
+        let fitting = present.filter { fits($0.name, $0.value, message, method) }
         guard fitting.count < present.count else { return nil }
         var object = ObjectText()
         for member in fitting { object.add(member.name, message.text(member.value)) }
         return message.splicing(.init(result, object.text), newline: false)
+    }
+
+    /// Whether a member of a result is what the stateless revision means by its name.
+    static func fits(_ name: String, _ value: ByteRange, _ message: ByteBuffer, _ method: Method) -> Bool {
+        switch name {
+        case "resultType": message.string(value) == "complete"
+        case "_meta": message.isObject(value)
+        case "ttlMs" where method.isCacheable: message.integer(value).map { $0 >= 0 } ?? false
+        case "cacheScope" where method.isCacheable: ["public", "private"].contains(message.string(value))
+        default: true
+        }
     }
 
     private static func decorated(
@@ -217,9 +219,7 @@ extension Translation {
     static func stateless(error message: ByteBuffer, _ envelope: Envelope, code: Int, target: String?)
         -> TranslatedError?
     {
-        let data = envelope[.error].flatMap { error in
-            members(of: error, in: message).last { $0.name == "data" }?.value
-        }
+        let data = data(ofError: message, envelope)
         switch code {
         case -32002:
             // Resource not found. The newer code is one for bad parameters; the URI tells the two apart.
@@ -237,6 +237,11 @@ extension Translation {
             return .error(code: -32603, data: wrapped.text)
         default: return nil
         }
+    }
+
+    /// The `data` of an error.
+    static func data(ofError message: ByteBuffer, _ envelope: Envelope) -> ByteRange? {
+        envelope[.error].flatMap { error in members(of: error, in: message).last { $0.name == "data" }?.value }
     }
 
     /// The pages that a user has to visit before the call can succeed, as requests for input (2025-11-25, "URL
@@ -263,10 +268,10 @@ extension Translation {
     static func error(_ message: ByteBuffer, _ envelope: Envelope, id: RequestID, code: Int, data: String?)
         -> ByteBuffer
     {
-        let text = envelope[.errorMessage].map { message.text($0) } ?? #""error""#
+        let text = envelope[.errorMessage].flatMap { message.string($0) == nil ? nil : message.text($0) }
         var error = ObjectText()
         error.add("code", String(code))
-        error.add("message", text)
+        error.add("message", text ?? #""the MCP server gave no reason""#)
         if let data { error.add("data", data) }
         return ByteBuffer(string: #"{"jsonrpc":"2.0","id":\#(id.token),"error":\#(error.text)}"#)
     }

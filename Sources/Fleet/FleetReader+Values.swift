@@ -70,6 +70,18 @@ extension FleetReader {
         return nil
     }
 
+    /// `shared`, `session` or `pool=N`, as the proxy's flag takes it.
+    mutating func isolation(_ node: YAMLNode) -> String? {
+        guard let text = scalar(node, "isolation") else { return nil }
+        if ["shared", "session"].contains(text) || (2...64).contains(where: { text == "pool=\($0)" }) { return text }
+        report(
+            node.place,
+            "isolation cannot be \(quoted(text))",
+            "write shared, session or pool=N with N from 2 to 64"
+        )
+        return nil
+    }
+
     mutating func boolean(_ node: YAMLNode, _ what: String) -> Bool? {
         choice(node, what, ["true", "false"]).map { $0 == "true" }
     }

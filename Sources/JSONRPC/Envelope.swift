@@ -65,7 +65,7 @@ package struct Envelope: Sendable {
 /// The ranges of the members found in a message.
 struct MemberRanges: Sendable {
     /// Indexed by the raw value of `Member`; empty where there is none, as a value never is.
-    private var ranges = InlineArray<37, ByteRange>(repeating: ByteRange(0, 0))
+    private var ranges = InlineArray<43, ByteRange>(repeating: ByteRange(0, 0))
 
     subscript(_ member: Member) -> ByteRange? {
         let range = ranges[Int(member.rawValue)]

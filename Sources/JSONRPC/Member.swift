@@ -15,7 +15,9 @@ package enum Member: UInt8, CaseIterable, Sendable {
     case metaSubscriptionID, metaClientCapabilities, metaLogLevel
     // In `result`.
     case resultProtocolVersion, resultCapabilities, resultServerInfo, resultInstructions, resultIsError
-    case resultTask, resultTaskID, resultType
+    case resultTask, resultTaskID, resultType, resultTTL, resultCacheScope, resultRequestState, resultInputRequests
+    // In `result._meta`.
+    case resultMeta, resultMetaServerInfo
     // In `error`.
     case errorCode, errorMessage
 
@@ -57,6 +59,12 @@ package enum Member: UInt8, CaseIterable, Sendable {
         case .resultTask: "result.task"
         case .resultTaskID: "result.task.taskId"
         case .resultType: "result.resultType"
+        case .resultTTL: "result.ttlMs"
+        case .resultCacheScope: "result.cacheScope"
+        case .resultRequestState: "result.requestState"
+        case .resultInputRequests: "result.inputRequests"
+        case .resultMeta: "result._meta"
+        case .resultMetaServerInfo: "result._meta.io.modelcontextprotocol/serverInfo"
         case .errorCode: "error.code"
         case .errorMessage: "error.message"
         }
@@ -65,7 +73,7 @@ package enum Member: UInt8, CaseIterable, Sendable {
 
 /// An object of a message in which members are looked for.
 enum Scope {
-    case message, params, meta, relatedTask, result, resultTask, error
+    case message, params, meta, relatedTask, result, resultTask, resultMeta, error
 
     /// The scope that the value of a member opens when it is an object, if any.
     @inline(__always)
@@ -76,6 +84,7 @@ enum Scope {
         case .metaRelatedTask: self = .relatedTask
         case .result: self = .result
         case .resultTask: self = .resultTask
+        case .resultMeta: self = .resultMeta
         case .error: self = .error
         default: return nil
         }
@@ -108,12 +117,18 @@ enum Scope {
         case (.meta, 42): return pick("io.modelcontextprotocol/clientCapabilities", .metaClientCapabilities)
         case (.relatedTask, 6): return pick("taskId", .metaRelatedTaskID)
         case (.result, 4): return pick("task", .resultTask)
+        case (.result, 5): return pick("ttlMs", .resultTTL) ?? pick("_meta", .resultMeta)
         case (.result, 7): return pick("isError", .resultIsError)
-        case (.result, 10): return pick("serverInfo", .resultServerInfo) ?? pick("resultType", .resultType)
+        case (.result, 10):
+            return pick("serverInfo", .resultServerInfo) ?? pick("resultType", .resultType)
+                ?? pick("cacheScope", .resultCacheScope)
         case (.result, 12):
             return pick("capabilities", .resultCapabilities) ?? pick("instructions", .resultInstructions)
+                ?? pick("requestState", .resultRequestState)
+        case (.result, 13): return pick("inputRequests", .resultInputRequests)
         case (.result, 15): return pick("protocolVersion", .resultProtocolVersion)
         case (.resultTask, 6): return pick("taskId", .resultTaskID)
+        case (.resultMeta, 34): return pick("io.modelcontextprotocol/serverInfo", .resultMetaServerInfo)
         case (.error, 4): return pick("code", .errorCode)
         case (.error, 7): return pick("message", .errorMessage)
         default: return nil

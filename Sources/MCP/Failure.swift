@@ -52,6 +52,7 @@ package enum Failure: String, CaseIterable, Sendable {
     case taskUnknown = "task_unknown"
     case notShared = "not_shared"
     case subscriptionLimit = "subscription_limit"
+    case inputRefused = "input_refused"
     // Requests of the child.
     case clientCannot = "client_cannot"
     case noClient = "no_client"
@@ -62,12 +63,15 @@ package enum Failure: String, CaseIterable, Sendable {
     /// The JSON-RPC error code.
     ///
     /// -32000 to -32099 is where JSON-RPC 2.0 (5.1) lets a server define its own; -32001 for a timeout is what the
-    /// official SDKs use. -32020 to -32022 are the stateless revision's own. -32800 is LSP's "request cancelled", which the Python SDK uses too.
+    /// official SDKs use. -32020 to -32022 are the stateless revision's own. -32800 is LSP's "request cancelled", which
+    /// the Python SDK uses too. A child is told by -32601 that a client cannot be asked; to the client, whose call fails
+    /// of it, that would mean a method that the child lacks.
     package var code: Int {
         switch self {
         case .parseError: -32700
         case .taskUnknown, .envelopeInvalid, .requestStateInvalid: -32602
         case .notShared, .clientCannot, .methodNotFound: -32601
+        case .inputRefused: -32603
         case .headerMismatch: -32020
         case .capabilityMissing: -32021
         case .revisionNotServed: -32022
@@ -90,7 +94,7 @@ package enum Failure: String, CaseIterable, Sendable {
     package var quotesClient: Bool {
         switch self {
         case .notFound, .methodNotAllowed, .notAcceptable, .unsupportedMediaType, .malformedRequest, .idInUse,
-            .unsupportedVersion, .revisionNotServed, .unknownEventID:
+            .unsupportedVersion, .revisionNotServed, .unknownEventID, .inputRefused:
             true
         default: false
         }
@@ -114,9 +118,8 @@ package enum Failure: String, CaseIterable, Sendable {
             .revisionNotServed, .capabilityMissing, .requestStateInvalid:
             400
         case .queueFull, .upstreamUnavailable, .upstreamExited, .upstreamAnswerTooLarge, .upstreamAnswerInvalid,
-            .timeout, .cancelled, .taskUnknown, .notShared, .subscriptionLimit, .clientCannot, .noClient,
-            .ambiguousClient,
-            .clientTimeout, .clientGone:
+            .timeout, .cancelled, .taskUnknown, .notShared, .subscriptionLimit, .inputRefused, .clientCannot, .noClient,
+            .ambiguousClient, .clientTimeout, .clientGone:
             200
         }
     }

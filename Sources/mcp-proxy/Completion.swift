@@ -46,6 +46,7 @@ enum Completion {
         switch option.kind {
         case .boolean, .action: .none
         case .choice(let choices): .choice(choices)
+        case .isolation: .choice(["shared", "session", "pool=2"])
         case .path: option.metavar == "DIR" ? .directories : .files
         default: .other
         }

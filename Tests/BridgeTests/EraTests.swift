@@ -76,7 +76,7 @@ struct EraTests {
     }
 
     @Test(
-        "any other answer means a handshake, in the same process, and no probe ever again",
+        "any other answer means a handshake, in the same process, and no probe of those that follow",
         arguments: [-32601, -32602, -1]
     )
     func legacy(code: Int) throws {
@@ -89,9 +89,61 @@ struct EraTests {
         world.childExits()
         world.childStarts()
         #expect(world.sent().map(\.method).last == "initialize")
+    }
+
+    @Test("one that is not ready after what was right before is asked anew: it may have been replaced")
+    func replaced() throws {
+        let world = auto()
+        world.childSays(refusal(try #require(world.sent().first).id, -32601))
+        world.childSays(World.handshake(id: try #require(world.sent().first).id))
         world.childExits()
         world.childStarts()
-        #expect(world.sent().map(\.method) == ["initialize"], "not even when it died before it was ready")
+        world.childSays(refusal(try #require(world.sent().last).id, -32601))
+        #expect(world.failed.map(\.reason) == [.handshakeFailed])
+        world.childExits()
+        world.childStarts()
+        let probe = try #require(world.sent().first)
+        #expect(probe.method == "server/discover")
+        world.childSays(World.discovered(id: probe.id))
+        #expect(world.revisions == ["2025-11-25", "2026-07-28"])
+    }
+
+    @Test(
+        "an answer to the probe that nobody can read is a refusal like any other",
+        arguments: [#""jsonrpc":"2.0","error":"unknown method""#, #""error":{"code":-32601,"message":"no"}"#, nil]
+    )
+    func unreadable(members: String?) throws {
+        let world = auto()
+        let probe = try #require(world.sent().first)
+        if let members {
+            world.childSays(#"{"id":\#(probe.id),\#(members)}"#)
+        } else {
+            world.childSays(oversize: Int(probe.id), bytes: 1 << 30)
+        }
+        #expect(world.failed.isEmpty)
+        let initialize = try #require(world.sent().first)
+        world.childSays(World.handshake(id: initialize.id))
+        #expect(world.revisions == ["2025-11-25"])
+    }
+
+    @Test(
+        "one that answers the probe and is spoiled by it begins with the handshake from then on",
+        arguments: [true, false],
+        ["{}", nil]
+    )
+    func spoiled(refusesHandshake: Bool, answer: String?) throws {
+        let world = auto()
+        let probe = try #require(world.sent().first)
+        world.childSays(answer.map { result(probe.id, $0) } ?? refusal(probe.id, -32601))
+        let offered = try #require(world.sent().first)
+        if refusesHandshake { world.childSays(refusal(offered.id, -1)) }
+        #expect(world.failed.count == (refusesHandshake ? 1 : 0))
+        world.childExits(.exit, signal: nil)
+        world.childStarts()
+        let initialize = try #require(world.sent().first)
+        #expect(initialize.method == "initialize")
+        world.childSays(World.handshake(id: initialize.id))
+        #expect(world.revisions == ["2025-11-25"])
     }
 
     @Test(
@@ -188,6 +240,65 @@ struct EraTests {
         #expect(again.method == "server/discover")
         world.childSays(World.discovered(id: again.id))
         #expect(world.revisions == ["2026-07-28"])
+    }
+
+    @Test("one that refuses the handshake in any way before it has answered the probe is waited for")
+    func slowAndNew() throws {
+        let world = auto()
+        let probe = try #require(world.sent().first)
+        world.pass(.seconds(3))
+        world.childSays(refusal(try #require(world.sent().first).id, -32601))
+        world.pass(.seconds(2))
+        #expect(world.failed.isEmpty && world.sent().isEmpty)
+        world.childSays(World.discovered(id: probe.id))
+        #expect(world.revisions == ["2026-07-28"] && world.readiness.state == .ready)
+    }
+
+    @Test("it is waited for as long as for any handshake; what it said is the reason then")
+    func slowAndUseless() throws {
+        let world = auto()
+        _ = world.sent()
+        world.pass(.seconds(3))
+        world.childSays(refusal(try #require(world.sent().first).id, -1))
+        world.pass(.seconds(56))
+        #expect(world.failed.isEmpty)
+        world.pass(.seconds(1))
+        #expect(world.failed.map(\.reason) == [.handshakeFailed])
+        #expect(world.failed.first?.detail.contains(#"initialize with the error "no""#) == true)
+    }
+
+    @Test("the next process's request for a sign of life is answered, whatever the last one spoke")
+    func pingOfTheNext() throws {
+        let world = World.modern()
+        world.childExits()
+        world.childStarts()
+        _ = world.sent()
+        world.childSays(#"{"jsonrpc":"2.0","id":"p","method":"ping"}"#)
+        #expect(world.sent().map(\.text) == [result(#""p""#)])
+    }
+
+    @Test(
+        "what a child says of itself is mended where it cannot be right",
+        arguments: [
+            (#""x""#, #"{"name":"unknown","version":"unknown"}"#),
+            (#"{"name":"m","title":5}"#, #"{"name":"m","title":5,"version":"unknown"}"#),
+            (#"{"name":1,"version":"2"}"#, #"{"version":"2","name":"unknown"}"#),
+        ]
+    )
+    func misfits(info: String, expected: String) throws {
+        let world = auto()
+        let rest = #""instructions":5,"ttlMs":-1,"cacheScope":"world""#
+        let meta = #""_meta":{"io.modelcontextprotocol/serverInfo":\#(info),"x":1}"#
+        let answer = #"{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},\#(rest),\#(meta)}"#
+        world.childSays(result(try #require(world.sent().first).id, answer))
+        let discovery = world.body(world.post(StatelessRequest(method: "server/discover", params: "")))
+        let mended =
+            #"{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"#
+            + #""_meta":{"x":1,"io.modelcontextprotocol/serverInfo":\#(expected)},"ttlMs":0,"cacheScope":"private"}"#
+        #expect(discovery?.text == result("1", mended))
+        let initialized = world.body(world.post(World.initialize))
+        #expect(initialized?.contains(#""serverInfo":\#(expected)}"#) == true)
+        #expect(initialized?.contains("instructions") == false)
     }
 
     @Test("one that goes at the probe begins with the handshake from then on")

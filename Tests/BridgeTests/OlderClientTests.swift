@@ -229,7 +229,7 @@ struct OlderClientTests {
         #expect(world.body(exchange)?.contains(#""isError":true"#) == true)
         let prompt = ask("5", "prompts/get", #""name":"p""#, session)
         world.childSays(result(try #require(world.sent().first).id, asking(#""a":\#(sampling)"#)))
-        #expect(world.body(prompt)?.errorCode == -32601)
+        #expect(world.body(prompt)?.errorCode == -32603)
         #expect(world.sent().isEmpty)
     }
 
@@ -252,6 +252,17 @@ struct OlderClientTests {
         world.delete(session: session)
         #expect(world.readings.openServerRequests == 0)
         #expect(!world.sent().contains { $0.method == "tools/call" })
+    }
+
+    @Test("an answer that is no object is none, and a state of null is none")
+    func nonsense() throws {
+        let session = try session()
+        let exchange = ask("4", "tools/call", #""name":"t""#, session)
+        world.childSays(result(try #require(world.sent().first).id, asking(#""a":\#(form)"#, state: "null")))
+        let question = try #require(world.messages(exchange).first)
+        world.post(result(question.id, #""nonsense""#), session: session)
+        let again = try #require(world.sent().first)
+        #expect(again.contains(#""inputResponses":{"a":{"action":"cancel"}},"#) && !again.contains("requestState"))
     }
 
     @Test("ten times a child may ask; one that only wants time gets it")

@@ -327,13 +327,16 @@ struct StatelessTests {
         #expect(world.body(exchange)?.text == #"{"jsonrpc":"2.0","id":1,"error":\#(toClient)}"#)
     }
 
-    @Test("an unknown method is the child's to refuse, and not found then")
-    func unknownMethod() throws {
+    @Test(
+        "the child's refusals have the status that belongs to them",
+        arguments: [(-32601, 404), (-32600, 400), (-1, 200)]
+    )
+    func refusals(code: Int, status: Int) throws {
         let world = World.ready()
         let exchange = world.post(StatelessRequest(method: "x/y", params: ""))
         let id = try #require(world.sent().first).id
-        world.childSays(#"{"jsonrpc":"2.0","id":\#(id),"error":{"code":-32601,"message":"m"}}"#)
-        #expect(world.replies[exchange]?.status == 404)
+        world.childSays(#"{"jsonrpc":"2.0","id":\#(id),"error":{"code":\#(code),"message":"m"}}"#)
+        #expect(world.replies[exchange]?.status == status)
     }
 
     @Test("the death of the child fails the call at once")

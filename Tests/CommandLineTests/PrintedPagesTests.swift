@@ -42,7 +42,7 @@ import Testing
         let flags = Completion.flags
         #expect(flags.count == Self.shown.count + Self.shown.count { $0.defaultText == "true" })
         let isolation = try #require(flags.first { $0.name == "--isolation" })
-        #expect(isolation.values == .choice(["shared", "session"]))
+        #expect(isolation.values == .choice(["shared", "session", "pool=2"]))
         #expect(flags.first { $0.name == "--cwd" }?.values == .directories)
         #expect(flags.first { $0.name == "--config" }?.values == .files)
         #expect(flags.first { $0.name == "--no-event-store" }?.values == Completion.Flag.Values.none)

@@ -134,7 +134,7 @@ func problems(_ text: String) -> [String] {
         ("image: -i x", "5:12: image cannot be '-i x'; give a name such as mcp/time, options go elsewhere"),
         ("command: x", "5:14: 't' has both an image and a command; keep one of them"),
         ("args: \"'\"", "5:11: args has a quote without its end; close the quote"),
-        ("isolation: pool", "5:16: isolation cannot be 'pool'; write shared or session"),
+        ("isolation: pool", "5:16: isolation cannot be 'pool'; write shared, session or pool=N with N from 2 to 64"),
         ("env: { A-B: 1 }", "5:12: a variable cannot be called 'A-B'; use letters, digits and underscores"),
         ("secrets: [A, A]", "5:18: the variable A is given more than once; keep it in env or in secrets"),
         (

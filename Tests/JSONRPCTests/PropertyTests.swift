@@ -94,11 +94,14 @@ struct JSONWriter {
         var members = [("jsonrpc", chance(90) ? "\"2.0\"" : string("2.0")), ("id", id())]
         switch Int.random(in: 0..<4, using: &generator) {
         case 0:
-            let task = object(["taskId"])
+            let inner = [
+                "task": object(["taskId"]), "_meta": object(["io.modelcontextprotocol/serverInfo", "name"]),
+            ]
             let names = [
                 "protocolVersion", "capabilities", "serverInfo", "instructions", "isError", "task", "name", "_meta",
+                "resultType", "ttlMs", "cacheScope", "requestState", "inputRequests",
             ]
-            members.append(("result", chance(80) ? object(names, inner: ["task": task]) : value(depth: 3)))
+            members.append(("result", chance(80) ? object(names, inner: inner) : value(depth: 3)))
         case 1:
             members.append(("error", object(["code", "message", "data"])))
         default:
@@ -153,6 +156,7 @@ func names(of member: Member) -> [String] {
     case .metaClientCapabilities: ["params", "_meta", "io.modelcontextprotocol/clientCapabilities"]
     case .metaLogLevel: ["params", "_meta", "io.modelcontextprotocol/logLevel"]
     case .metaSubscriptionID: ["params", "_meta", "io.modelcontextprotocol/subscriptionId"]
+    case .resultMetaServerInfo: ["result", "_meta", "io.modelcontextprotocol/serverInfo"]
     case .metaRelatedTask: ["params", "_meta", "io.modelcontextprotocol/related-task"]
     case .metaRelatedTaskID: ["params", "_meta", "io.modelcontextprotocol/related-task", "taskId"]
     default: member.path.split(separator: ".").map(String.init)
