@@ -79,13 +79,8 @@ extension Bridge {
         case .failure(let refusal):
             if let discovered = link.era.discovered { return agree(discovered, link) }
             let code = envelope[.errorCode].flatMap { message.integer($0) } ?? 0
-<<<<<<< HEAD
             if link.isShared, configuration.upstreamProtocol == .auto, (-32022 ... -32020).contains(code) {
-                link.era.refused()
-=======
-            if link.role == .shared, configuration.upstreamProtocol == .auto, (-32022 ... -32020).contains(code) {
                 link.era.refused(refusal.detail)
->>>>>>> modern-children
                 return discover(link, within: configuration.connectionTimeout)
             }
             if let probe = openProbe(of: link) { return waitFor(probe, link, refusal.detail) }

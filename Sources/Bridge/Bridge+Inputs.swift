@@ -54,13 +54,11 @@ extension Bridge {
                 "the MCP server asked for input \(inputs.rounds) times; that is enough"
             )
         }
-        let present = members(of: result, in: message)
-        let requests = present.last { $0.name == "inputRequests" }.map { members(of: $0.value, in: message) } ?? []
-        guard requests.count <= Inputs.maxQuestions else {
+        guard asked.questions.count <= Inputs.maxQuestions else {
             return fail(
                 call,
                 .upstreamAnswerInvalid,
-                "the MCP server asked \(requests.count) questions at once; \(Inputs.maxQuestions) are enough"
+                "the MCP server asked \(asked.questions.count) questions at once; \(Inputs.maxQuestions) are enough"
             )
         }
         // From here on nothing runs in the child: the call waits for its client.
@@ -70,11 +68,7 @@ extension Bridge {
         link.inFlight -= 1
         inputs.rounds += 1
         inputs.answers = []
-<<<<<<< HEAD
-        inputs.state = present.last { $0.name == "requestState" }.map { message.text($0.value) }
-=======
         inputs.state = asked.state.map { message.text($0) }
->>>>>>> modern-children
         call.inputs = inputs
         call.inputs?.isAsking = true
         for question in asked.questions {

@@ -274,7 +274,7 @@ extension Bridge {
         if case .error(let code, let data)? = Translation.tolerated(error: message, envelope, code: code, target: nil) {
             return Translation.error(message, envelope, id: listening.id, code: code, data: data)
         }
-        let data = Translation.data(ofError: message, envelope)
+        let data = Translation.data(ofError: message, envelope).map { message.text($0) }
         return Translation.error(message, envelope, id: listening.id, code: code, data: data)
     }
 

@@ -33,9 +33,7 @@ extension Bridge {
             effects.append(.fail(link: link.id, .handshakeFailed, detail: detail))
         case (.handshake, _): offerExpired(call, link)
         case (.discover, .answered(let message, let envelope)): discoverAnswered(message, envelope, link)
-        case (.discover, .unusable(_, let detail)) where link.phase == .initializing:
-            link.era.answered()
-            if !link.era.isOffered { effects.append(.fail(link: link.id, .handshakeFailed, detail: detail)) }
+        case (.discover, .unusable(_, let detail)): discoverRefused(detail, link)
         case (.discover, _), (.standingState, _): break
         case (.ping, .expired): pingExpired(link)
         case (.ping, _):

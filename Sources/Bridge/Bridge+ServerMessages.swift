@@ -76,14 +76,6 @@ extension Bridge {
         calls[call.id] = nil
         // A session's own handshake: without it there is no session.
         if call.method == .initialize, let session = call.session { close(session, .initializeFailed) }
-<<<<<<< HEAD
-=======
-        if case .own(.discover) = call.origin { discoverRefused(message, link) }
-        if case .own(.subscription(let uri)) = call.origin { subscriptionAnswered(uri, isHonoured: false, link) }
-        if case .own(.handshake) = call.origin {
-            effects.append(.fail(link: link.id, .handshakeFailed, detail: message))
-        }
->>>>>>> modern-children
         pump(link)
     }
 

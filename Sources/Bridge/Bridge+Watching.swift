@@ -151,7 +151,7 @@ extension Bridge {
         case .answered(let message, let envelope) where envelope.kind == .error:
             guard case .client(_, let id) = call.origin else { return }
             let code = envelope[.errorCode].flatMap { message.integer($0) } ?? -32603
-            let data = Translation.data(ofError: message, envelope)
+            let data = Translation.data(ofError: message, envelope).map { message.text($0) }
             let error = Translation.error(message, envelope, id: id, code: code, data: data)
             answer(call, with: error, outcome: .init(errorCode: code), errorCode: code)
         case .answered, .cancelled:

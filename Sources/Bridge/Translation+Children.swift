@@ -285,13 +285,6 @@ extension Translation {
         }
     }
 
-    /// The data of an error, as JSON text.
-    static func data(ofError message: ByteBuffer, _ scanned: Envelope) -> String? {
-        scanned[.error].flatMap { error in
-            members(of: error, in: message).last { $0.name == "data" }.map { message.text($0.value) }
-        }
-    }
-
     /// An error for a client with a handshake: a resource that was not found has a code of its own there; nil when it may
     /// stay.
     static func forHandshake(

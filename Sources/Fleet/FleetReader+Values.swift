@@ -71,7 +71,7 @@ extension FleetReader {
     }
 
     /// `shared`, `session` or `pool=N`, as the proxy's flag takes it.
-    mutating func isolation(_ node: YAMLNode) -> String? {
+    mutating func isolationMode(_ node: YAMLNode) -> String? {
         guard let text = scalar(node, "isolation") else { return nil }
         if ["shared", "session"].contains(text) || (2...64).contains(where: { text == "pool=\($0)" }) { return text }
         report(

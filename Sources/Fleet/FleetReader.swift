@@ -100,7 +100,7 @@ package struct FleetReader {
         let access = accessRule(fields.take("auth"), fields.take("public"), name, host?.text, nameNode.place)
         let (port, adminPort) = portPair(fields.take("port"), fields.take("admin-port"), name, nameNode.place, &taken)
         let program = serverProgram(&fields, name, nameNode.place)
-        let isolation = fields.take("isolation").flatMap { isolation($0) }
+        let isolation = fields.take("isolation").flatMap { isolationMode($0) }
         let (variables, secrets) = variableLists(fields.take("env"), fields.take("secrets"))
         var isImage = false
         if case .image? = program { isImage = true }
