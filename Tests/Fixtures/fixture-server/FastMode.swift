@@ -8,8 +8,10 @@ import Foundation
 /// As a server of 2026-07-28 it knows `server/discover` instead of the first two.
 struct FastMode {
     private static let call = Array(#","result":{"content":[{"type":"text","text":"ok"}],"isError":false}}"#.utf8)
+    /// Like the official servers, it says in each result who gave it: then the proxy has nothing to add.
     private static let statelessCall = Array(
-        #","result":{"resultType":"complete","content":[{"type":"text","text":"ok"}],"isError":false}}"#.utf8
+        (#","result":{"resultType":"complete","content":[{"type":"text","text":"ok"}],"isError":false,"#
+            + #""_meta":{"io.modelcontextprotocol/serverInfo":{"name":"fixture-fast","version":"1.0.0"}}}}"#).utf8
     )
     private static let discover = Array(
         (#","result":{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"#
