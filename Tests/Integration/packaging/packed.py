@@ -35,7 +35,9 @@ def self_contained(directory):
     # As scripts/release.sh has it linked; what SwiftPM calls main is called otherwise in the objects.
     options = ["-rpath=$ORIGIN", "-z", "pack-relative-relocs", "--defsym=main=mcp_proxy_main"]
     command = ["swiftc", "-static-stdlib", "-use-ld=lld", *(word for option in options for word in ("-Xlinker", option))]
-    subprocess.run([*command, f"@{OBJECTS}", "-o", binary, "-lsystemd", "-lz"], cwd=ROOT, check=True)
+    # Objects that were made for shared libraries don't name what a static FoundationEssentials needs itself.
+    libraries = ("-lsystemd", "-lz", "-l_FoundationCollections", "-l_FoundationCShims")
+    subprocess.run([*command, f"@{OBJECTS}", "-o", binary, *libraries], cwd=ROOT, check=True)
     return binary
 
 
