@@ -234,6 +234,10 @@ class Scenery:
             for thread in threads:
                 thread.join()
 
+    def is_starved(self):
+        """Whether not even healthy proxies could be scraped all the time: then it is the machine that alerts tell of."""
+        return any(self.stack.query(f'min_over_time(up{{instance="{each.instance}"}}[1h]) == 0') for each in self.healthy)
+
     def close(self):
         self.scene.close()
         self.stack.close()

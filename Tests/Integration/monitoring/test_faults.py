@@ -12,8 +12,10 @@ from fault_scene import FAULTS, Scenery, check_commands
 from journal import reason_to_skip
 from proxy_process import ROOT
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(600)]
 HEALTHY = 2
+# How often it is played at most, on a machine that others keep so busy that it proves nothing.
+ATTEMPTS = 3
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +24,13 @@ def scenery(tmp_path_factory):
     alerting_stack.needs()
     if reason := reason_to_skip():
         pytest.skip(reason)
-    scenery = Scenery(tmp_path_factory.mktemp("faults"), FAULTS, HEALTHY)
-    print("\n" + table(scenery))
+    for attempt in range(1, ATTEMPTS + 1):
+        scenery = Scenery(tmp_path_factory.mktemp("faults"), FAULTS, HEALTHY)
+        print("\n" + table(scenery))
+        if attempt == ATTEMPTS or not scenery.is_starved():
+            break
+        print("healthy proxies could not be scraped; once more")
+        scenery.close()
     yield scenery
     scenery.close()
 
