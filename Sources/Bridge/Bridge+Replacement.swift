@@ -30,7 +30,7 @@ extension Bridge {
     private mutating func replaceNext() {
         while let id = toReplace.popFirst() {
             guard let old = links[id], old.role == .shared, old.phase != .stopping else { continue }
-            guard !old.isReserve || old.phase == .crashLoop else {
+            guard !old.isReserve else {
                 // It has not been spoken to, so nobody notices.
                 stop(old)
                 openLink(role: .shared)

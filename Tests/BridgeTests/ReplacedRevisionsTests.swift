@@ -98,4 +98,17 @@ struct ReplacedRevisionsTests {
         world.post(StatelessRequest(id: "2", capabilities: everything))
         #expect(world.sent(3).last?.method == "tools/call")
     }
+
+    @Test("an unused child of a pool that keeps failing is replaced by an unused one")
+    func failingReserve() throws {
+        let world = World { $0.isolation = .pool(2) }
+        world.childBecomesReady(0)
+        world.childStarts(1)
+        world.childExits(plan: .crashLoop(delayMilliseconds: 1000, attempt: 9), link: 1)
+        world.replace()
+        world.childBecomesReady(2)
+        #expect(world.stopped.contains(1) && world.started == [0, 1, 2, 3])
+        world.childStarts(3)
+        #expect(world.sent(3).isEmpty, "nobody has come who decides what it is told")
+    }
 }
